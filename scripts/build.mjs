@@ -1,6 +1,6 @@
 /**
  * `npm run build [-- --outDir DIR] [--changed]`: AssemblyScript kernels to dist/src/kernels/*.wasm, TypeScript to dist/, zod,
- * what a thread runs and what draws charts to one file each, commands and library to a few in dist/program/. With `--changed`, which tests use,
+ * what a thread runs and what draws charts to one file each, the page of `lockstep ui` to dist/page/, commands and library to a few in dist/program/. With `--changed`, which tests use,
  * only what is older than its source, in a second and without a check of types. Declarations are those that users of the library meet.
  */
 import { spawnSync } from 'node:child_process';
@@ -196,6 +196,34 @@ async function bundleCharts() {
   writeFileSync(file, noticesOf(Object.values(metafile.outputs)[0].inputs) + outputFiles[0].text);
 }
 
+/** The page of `lockstep ui`, with its two libraries, and the worker by which its tabs share a stream. */
+async function bundlePage() {
+  const { metafile, outputFiles } = await build({
+    ...{ entryPoints: ['page.css', 'stream.ts'].map((name) => join(root, 'page', name)), outdir: join(outDir, 'page') },
+    ...{
+      bundle: true,
+      format: 'esm',
+      minify: true,
+      legalComments: 'none',
+      logLevel: 'error',
+      metafile: true,
+      write: false,
+    },
+  });
+  const page = await build({
+    ...{ entryPoints: [join(root, 'page', 'main.tsx')], outfile: join(outDir, 'page', 'page.js'), write: false },
+    ...{ bundle: true, format: 'esm', minify: true, legalComments: 'none', logLevel: 'error', metafile: true },
+    ...{ jsx: 'automatic', jsxImportSource: 'preact', target: 'es2022' },
+  });
+  mkdirSync(join(outDir, 'page'), { recursive: true });
+  for (const { path, text } of [...outputFiles, ...page.outputFiles]) {
+    const { inputs } = { ...metafile.outputs, ...page.metafile.outputs }[
+      relative(process.cwd(), path).replaceAll(sep, posix.sep)
+    ];
+    writeFileSync(path, noticesOf(inputs) + text);
+  }
+}
+
 /** What a file has to begin with that holds code of packages. @param inputs of it, as the bundler lists them */
 function noticesOf(inputs) {
   const packages = new Map();
@@ -251,6 +279,9 @@ async function buildAll() {
   await bundlePrograms();
   await bundleThreads();
   await bundleCharts();
+  const check = [join(typescript, 'bin', 'tsc'), '-p', 'page'];
+  process.exitCode ||= spawnSync(process.execPath, check, { cwd: root, stdio: 'inherit' }).status ?? 1;
+  await bundlePage();
 }
 
 async function buildChanged() {
@@ -266,6 +297,9 @@ async function buildChanged() {
   for (const name of Object.keys(kernels)) {
     if (changed > changedAt(join(outDir, 'src', 'kernels', `${name}.wasm`))) await compileKernels(name);
   }
+  const page = join(root, 'page');
+  const pageChanged = Math.max(...readdirSync(page).map((name) => changedAt(join(page, name))));
+  if (pageChanged > changedAt(join(outDir, 'page', 'page.js'))) await bundlePage();
   const stale = [...compiled].filter(([file, source]) => changedAt(join(root, source)) > changedAt(join(outDir, file)));
   if (stale.length === 0) return;
   const entryPoints = stale.map(([, source]) => join(root, source));

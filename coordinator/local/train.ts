@@ -2,15 +2,17 @@
 import { defineConfig } from '../../src/config/define.js';
 import type { RunConfigInput } from '../../src/config/input.js';
 import type { RunConfig } from '../../src/config/run-config.js';
-import { ConfigError } from '../../src/errors.js';
+import { ConfigError, LockstepError } from '../../src/errors.js';
 import { parameterCount } from '../../src/model/slab.js';
 import { trainableIn } from '../../src/optimizer/optimizer.js';
 import { ThreadPool } from '../../src/pool/pool.js';
+import { EventRecord } from '../../src/report/event-record.js';
 import type { EndEvent, Reporter } from '../../src/report/events.js';
 import { RunPhases } from '../../src/report/phases.js';
 import { type JobStart, lockRun } from '../../src/report/run-lock.js';
 import { graphCount } from '../prepare/choose-engine.js';
 import { type PreparedRun, type PrepareOptions, prepareRun, type StartTrainer } from '../prepare/prepare.js';
+import { attendRun } from '../training/attend-run.js';
 import { decideModels } from '../training/decide-models.js';
 import { TrainingLoop } from '../training/loop.js';
 import { checkpointFolder, checkRun, findResumption, type Resumption } from '../training/resume.js';
@@ -115,21 +117,35 @@ export async function execute(
   start: StartTrainer,
   resumption?: Resumption,
 ): Promise<EndEvent> {
-  const { threads, out = 'runs', ledger = false, report = () => {}, signal, steps, opened, job } = options;
+  const { threads, out = 'runs', ledger = false, steps, opened, job } = options;
   checkSteps(steps);
   const started = performance.now();
+  const asked = new AbortController();
+  const signal = AbortSignal.any([asked.signal, ...(options.signal ? [options.signal] : [])]);
+  const record = new EventRecord(options.report ?? (() => {}));
+  const { report } = record;
   const phases = new RunPhases(report);
-  const asked = { threads, out, ledger, report, phases, signal, start, opened, job };
-  const prepared = await prepareRun(config, asked, resumption);
+  const preparing = { threads, out, ledger, record, report, phases, signal, start, opened, job };
+  const prepared = await prepareRun(config, preparing, resumption);
   let end: EndEvent;
   try {
     announce(prepared, resumption);
     const run = new TrainingLoop(prepared, resumption?.checkpoint, { signal, steps });
-    const trained = await decideModels(prepared, await run.execute(), signal);
+    const leave = attendRun(prepared, {
+      checkpoint: () => run.askCheckpoint(),
+      stop: () => {
+        report({ event: 'warning', message: 'stopping after this step, as somebody asks who looks at the run' });
+        asked.abort();
+      },
+    });
+    const trained = await decideModels(prepared, await run.execute().finally(leave), signal);
     end = { ...trained, seconds: (performance.now() - started) / 1000 };
     prepared.trainer.summarize?.();
     prepared.report(end);
   } catch (error) {
+    if (error instanceof LockstepError) {
+      record.fail({ code: error.code, message: error.problem, remedy: error.remedy });
+    }
     // What came first is what the user has to know.
     await prepared.close().catch(() => {});
     throw error;

@@ -1,9 +1,6 @@
 /** Everything before the first step: data, model, engine and threads, each checked before anything is written. */
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { ignoredClasses } from '../../src/config/heads.js';
-import { resolvedYaml } from '../../src/config/load-config.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import { checkAugment } from '../../src/data/augment/augment.js';
 import { pictureIn } from '../../src/data/augment/moved.js';
@@ -14,18 +11,17 @@ import { loadDataset } from '../../src/data/load-data.js';
 import { closeExamples } from '../../src/data/row-writer.js';
 import { tokensPerExample } from '../../src/data/tokens-per-example.js';
 import { createStepModel, initialParameters, type StepModel } from '../../src/engine/step.js';
-import { ConfigError, OutputError } from '../../src/errors.js';
+import { ConfigError } from '../../src/errors.js';
 import type { HeadMetrics } from '../../src/evaluate/run-metrics.js';
 import { plural } from '../../src/ground/units.js';
 import { checkPatterns } from '../../src/optimizer/weight-patterns.js';
 import type { EngineSpec, TrainingOptions } from '../../src/pool/pool-options.js';
 import type { Reporter } from '../../src/report/events.js';
-import { Ledger } from '../../src/report/ledger.js';
-import type { LogFile, LogOptions } from '../../src/report/log-file.js';
-import { metricsLog, metricsName } from '../../src/report/metrics-log.js';
+import type { Ledger } from '../../src/report/ledger.js';
+import type { LogFile } from '../../src/report/log-file.js';
 import type { RunPhases } from '../../src/report/phases.js';
-import { assertWritable, createRunFolder, replaceConfig } from '../../src/report/run-folder.js';
-import { type JobStart, lockRun, type RunLock } from '../../src/report/run-lock.js';
+import { assertWritable } from '../../src/report/run-folder.js';
+import type { RunLock } from '../../src/report/run-lock.js';
 import { Unwritten } from '../../src/report/unwritten.js';
 import type { Tracker } from '../../src/track/tracker.js';
 import { checkData, checkGraph, type Resumption } from '../training/resume.js';
@@ -37,18 +33,14 @@ import { warnOfBounds } from './check-targets.js';
 import { chooseEngine, graphHash } from './choose-engine.js';
 import { weightedExamples } from './example-weights.js';
 import { bucketsFor, formsOf } from './forms.js';
+import { checkLedger, type FolderOptions, openFolder } from './open-folder.js';
 import { askedTargets, augmentationOf, dataConfigOf, metricSpecs, stepSpec } from './specs.js';
-import { openTrackers } from './trackers.js';
 
 /** Examples below which nobody expects a batch to keep every core busy. */
 const smallBatch = 64;
 
-export interface PrepareOptions {
+export interface PrepareOptions extends FolderOptions {
   readonly threads: number;
-  /** Parent of a new run's folder. */
-  readonly out: string;
-  /** Whether to keep a ledger; a resumed run goes on with the one it has. */
-  readonly ledger: boolean;
   readonly report: Reporter;
   readonly phases: RunPhases;
   /** Ends the reading of data; its reason is thrown then. */
@@ -57,18 +49,18 @@ export interface PrepareOptions {
   readonly start: StartTrainer;
   /** Told the run's folder as soon as it is there. */
   readonly opened?: (folder: string, unwritten: Unwritten) => void;
-  /** The job of a scheduler that it is the run of. */
-  readonly job?: JobStart;
 }
 
 /**
  * @param parameters initial slab
  * @param unwritten told what of the trace cannot be written
+ * @param report told what happens to workers
  */
 export type StartTrainer = (
   options: TrainingOptions,
   parameters: Float32Array,
   unwritten: Unwritten,
+  report: Reporter,
 ) => Promise<Trainer>;
 
 export interface PreparedRun {
@@ -212,7 +204,7 @@ async function prepareSteps(
     largestEvaluation: Math.max(...evaluated.map(({ length }) => length)),
   };
   const tokens = await tokensPerExample(dataset);
-  const trainer = await start(trainingOptions, initialParameters(step), unwritten);
+  const trainer = await start(trainingOptions, initialParameters(step), unwritten, report);
   return { step, metrics, examples, decided, engine, buckets, geometry, tokensPerExample: tokens, trainer };
 }
 
@@ -233,67 +225,5 @@ function checkBuckets(
   throw new ConfigError(
     'training.buckets: the images that augment changes are sequences, which would be cut',
     'leave augment or training.buckets out',
-  );
-}
-
-/**
- * The run's folder and what is written to it while the run goes on.
- * @param cleanups gets what gives each of them back, as soon as there is something to give back
- */
-function openFolder(
-  config: RunConfig,
-  { out, ledger: wanted, report, job }: PrepareOptions,
-  cleanups: (() => void | Promise<void>)[],
-  { step: model, unwritten }: { readonly step: StepModel; readonly unwritten: Unwritten },
-  resumption?: Resumption,
-) {
-  const yaml = resolvedYaml(config);
-  const folder = resumption?.folder ?? createRunFolder(out, config.name, yaml);
-  const lock = resumption?.lock ?? lockRun(folder, job);
-  if (!resumption) cleanups.push(() => lock.release());
-  const step = resumption?.checkpoint?.state.progress.step ?? 0;
-  if (resumption) replaceConfig(folder, yaml);
-  const logs: LogFile[] = [];
-  cleanups.push(() => {
-    for (const log of logs) log.close();
-  });
-  const optionsOf = (path: string): Required<LogOptions> => ({
-    check: () => lock.check(),
-    failed: (error) => unwritten.failed(path, error),
-    caughtUp: () => unwritten.written(path),
-  });
-  const metricsPath = join(folder, metricsName);
-  const metrics = metricsLog(metricsPath, step, optionsOf(metricsPath));
-  logs.push(metrics.file);
-  const ledgerPath = ledgerFile(folder);
-  const ledger = wanted || hasLedger(folder) ? new Ledger(ledgerPath, step, optionsOf(ledgerPath)) : undefined;
-  if (ledger) logs.push(ledger.file);
-  if (ledger && ledger.step < step) {
-    const message = `${ledgerPath} does not have the steps ${ledger.step + 1} to ${step}: it could not be written then`;
-    report({ event: 'warning', message });
-  }
-  const trackers = openTrackers({ config, folder, step, model, optionsOf });
-  cleanups.push(async () => {
-    for (const tracker of trackers) await tracker.close();
-  });
-  const everybody: Reporter = (event) => {
-    metrics.report(event);
-    report(event);
-    for (const tracker of trackers) tracker.report(event);
-  };
-  return { folder, lock, ledger, logs, trackers, report: everybody };
-}
-
-const ledgerFile = (folder: string): string => join(folder, 'ledger.jsonl');
-
-/** Whether a run keeps a ledger. */
-export const hasLedger = (folder: string): boolean => existsSync(ledgerFile(folder));
-
-/** @throws OutputError when a ledger is wanted of a run whose earlier steps are in none */
-function checkLedger({ folder, checkpoint }: Resumption, wanted: boolean): void {
-  if (!wanted || !checkpoint || hasLedger(folder)) return;
-  throw new OutputError(
-    `${ledgerFile(folder)}: there is no ledger of the ${plural(checkpoint.state.progress.step, 'step')} that the run has behind it`,
-    'resume without --ledger, or start a new run with it',
   );
 }

@@ -20,6 +20,10 @@ export class Checkpointer {
   /** Step of the newest checkpoint, that under way included; and of the newest that is written. */
   #step: number;
   #written: number;
+  /** Somebody has asked for one. */
+  #isAsked = false;
+  /** Ends the span under way. */
+  #act: (() => void) | undefined;
   /** What the run must agree with to go on: worked out once, for it takes a pass over the data. */
   #identity: Pick<CheckpointState, 'data' | 'graph'> | undefined;
 
@@ -38,19 +42,37 @@ export class Checkpointer {
   }
 
   /** Milliseconds until the next checkpoint by the clock. */
-  get millisecondsLeft(): number {
+  get #millisecondsLeft(): number {
     const { everyMinutes = Number.POSITIVE_INFINITY } = this.#run.config.checkpoint;
     return Math.max(0, everyMinutes * 60_000 - (performance.now() - this.#last));
+  }
+
+  /** Calls `act` when one is due by the clock, or asked for. @returns takes that back */
+  onDue(act: () => void): () => void {
+    const left = this.#millisecondsLeft;
+    const timer = Number.isFinite(left) ? setTimeout(act, Math.min(left, 2 ** 31 - 1)) : undefined;
+    this.#act = act;
+    return () => {
+      clearTimeout(timer);
+      this.#act = undefined;
+    };
+  }
+
+  /** One is due now. */
+  ask(): void {
+    this.#isAsked = true;
+    this.#act?.();
   }
 
   /** Whether a run that is here should write one. */
   isDue({ step, epoch, position }: Progress): boolean {
     if (step === this.#step) return false;
+    if (this.#isAsked) return true;
     const { everySteps, everyEpochs } = this.#run.config.checkpoint;
     // A round of local steps may end behind a step that is due.
     if (everySteps !== undefined && Math.floor(step / everySteps) > Math.floor(this.#step / everySteps)) return true;
     if (everyEpochs !== undefined && position === 0 && epoch % everyEpochs === 0) return true;
-    return this.millisecondsLeft === 0;
+    return this.#millisecondsLeft === 0;
   }
 
   /**
@@ -61,6 +83,7 @@ export class Checkpointer {
    */
   async write(progress: Progress, slabs: readonly NamedSlab[]): Promise<void> {
     await this.#writing;
+    this.#isAsked = false;
     if (progress.step === this.#step) return;
     const tensors = copyTensors(slabs, this.#copies);
     this.#last = performance.now();

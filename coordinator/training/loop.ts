@@ -88,6 +88,11 @@ export class TrainingLoop {
     }
   }
 
+  /** A checkpoint is to be written after the step under way. */
+  askCheckpoint(): void {
+    this.#checkpointer.ask();
+  }
+
   async #loop(): Promise<Outcome> {
     let validation: MetricResults | null = null;
     while (this.#isGoingOn) {
@@ -156,12 +161,9 @@ export class TrainingLoop {
   async #trainSpan(order: Int32Array, last: number): Promise<void> {
     const { trainer, ledger, lock } = this.#run;
     const { epoch, position, step, monitor } = this.#progress;
-    const left = this.#checkpointer.millisecondsLeft;
-    const timer = Number.isFinite(left)
-      ? setTimeout(() => trainer.requestStop(), Math.min(left, 2 ** 31 - 1))
-      : undefined;
+    const forget = this.#checkpointer.onDue(() => trainer.requestStop());
     const train = () => trainer.train(epoch, order, position, last, monitor.scale);
-    const { committed, diverged } = await stoppable(trainer, this.#signal, train).finally(() => clearTimeout(timer));
+    const { committed, diverged } = await stoppable(trainer, this.#signal, train).finally(forget);
     lock.throwIfLost();
     const end = position + committed;
     for (const loss of trainer.stepLosses.subarray(position, diverged ? end + 1 : end)) this.#losses.push(loss);

@@ -1,6 +1,7 @@
 /** What the training loop needs of whatever computes its steps: the threads of this machine, or a world of workers. */
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import type { SpanResult } from '../../src/pool/pool.js';
+import type { WorkerStanding } from '../../src/report/world-events.js';
 
 export interface Trainer {
   /** The parameter slab, as of the last committed step. To be read; may be written before the first step only. */
@@ -32,6 +33,8 @@ export interface Trainer {
   updateEvaluated(): Float32Array;
   /** Goes on with other parameters, between two spans. */
   replaceParameters(parameters: Float32Array): void;
+  /** How the workers stand, where there are some. */
+  standing?(): WorkerStanding[];
   /** Reports what the workers did, where there are some. */
   summarize?(): void;
   close(): Promise<void>;

@@ -12,7 +12,7 @@ import { StoppedError } from '../../src/pool/control.js';
 import type { SpanResult, ThreadPool } from '../../src/pool/pool.js';
 import type { RoundOptions as RoundPoolOptions, TrainingOptions, UpdateOptions } from '../../src/pool/pool-options.js';
 import type { Reporter } from '../../src/report/events.js';
-import type { ListeningEvent } from '../../src/report/world-events.js';
+import type { ListeningEvent, WorkerStanding } from '../../src/report/world-events.js';
 import { asProse } from '../../src/wire/checks.js';
 import { runIsOver } from '../../src/wire/messages.js';
 import type { Trainer } from '../training/trainer.js';
@@ -179,6 +179,12 @@ export class Cluster implements Trainer {
   replaceParameters(parameters: Float32Array): void {
     this.#parts.pool.replaceParameters(parameters);
     this.#parts.world.resync();
+  }
+
+  standing(): WorkerStanding[] {
+    const { world } = this.#parts;
+    const done = new Map(world.totals.summary().map((worker) => [worker.name, worker]));
+    return world.infos().map((info) => ({ ...done.get(info.name), ...info }));
   }
 
   /** What everybody did for the run. */

@@ -11,7 +11,8 @@ import type { Certificate, Transport } from '../../src/wire/transport.js';
 import { transportNamed } from '../../src/wire/transports.js';
 import { maximumThreads, threadsOf } from '../local/threads.js';
 import { execute, type ResumeOptions, resumeWith, type TrainOptions } from '../local/train.js';
-import { hasLedger, type StartTrainer } from '../prepare/prepare.js';
+import { hasLedger } from '../prepare/open-folder.js';
+import type { StartTrainer } from '../prepare/prepare.js';
 import type { Resumption } from '../training/resume.js';
 import { addressFile, type ListenAddress, readAddress, writeAddress } from './address.js';
 import type { FirstWorkers } from './quorum.js';
@@ -85,9 +86,9 @@ function run(
   const minimum = minimumOf(options.minWorkers, threads);
   const minimumLater = threads > 0 && (options.minWorkers === undefined || options.arrival) ? 0 : minimum;
   const { host, port, token } = { ...defaultAddress, ...before, ...defined(options) };
-  const { report = () => {}, signal, tls, trace, allowMixedNumerics = false, ledger = false } = options;
+  const { signal, tls, trace, allowMixedNumerics = false, ledger = false } = options;
   const { transport = transportNamed(config.cluster.transport), arrival, job } = options;
-  const start: StartTrainer = (poolOptions, parameters, unwritten) =>
+  const start: StartTrainer = (poolOptions, parameters, unwritten, report) =>
     startCluster(poolOptions, parameters, {
       threads,
       workers: { first: minimum, later: minimumLater, arrival },

@@ -222,10 +222,11 @@ export class World implements Roster, Turning {
     for (const { standing } of this.followers()) if (standing.state !== 'draining') standing.resync();
   }
 
+  readonly infos = () => workerInfos(this.self, this.workers, this.pace, this.totals);
+
   /** Reports who is there. */
   show(): void {
-    const workers = workerInfos(this.self, this.workers, this.pace, this.totals);
-    this.#options.report({ event: 'world', workers });
+    this.#options.report({ event: 'world', workers: this.infos() });
   }
 
   /** Says goodbye to everybody. */

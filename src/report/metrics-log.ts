@@ -8,7 +8,10 @@ import { LogFile, type LogOptions } from './log-file.js';
 export const metricsName = 'metrics.jsonl';
 
 export interface MetricsLog {
-  /** Appends each step, epoch and end event as a line of JSON (see `jsonLine` for numbers that are not finite). */
+  /**
+   * Appends each step, epoch and end event as a line of JSON (see `jsonLine` for numbers that are not finite), with its `time` in
+   * seconds since 1970.
+   */
   readonly report: Reporter;
   readonly file: LogFile;
 }
@@ -20,7 +23,8 @@ export interface MetricsLog {
 export function metricsLog(path: string, step: number, options: LogOptions = {}): MetricsLog {
   const file = new LogFile(path, (entry) => typeof entry.step === 'number' && entry.step <= step, options);
   const report: Reporter = (event) => {
-    if (event.event === 'step' || event.event === 'epoch' || event.event === 'end') file.append(jsonLine(event));
+    if (event.event !== 'step' && event.event !== 'epoch' && event.event !== 'end') return;
+    file.append(jsonLine({ ...event, time: Date.now() / 1000 }));
   };
   return { report, file };
 }

@@ -177,6 +177,16 @@ function isHeld(file: string, holder: Holder | undefined, mine: Holder): boolean
   return alive ?? isYounger(file, silence);
 }
 
+/** Whether a process, of this machine or of another, trains the run of a folder. */
+export function isBeingTrained(folder: string): boolean {
+  const file = join(folder, 'lock');
+  const holder = readLock(file);
+  if (holder === undefined) return false;
+  const mine = { ...ownIdentity(), id: '' };
+  // It may be this process that asks.
+  return holder.pid === mine.pid ? held.has(holder.id) : isHeld(file, holder, mine);
+}
+
 /** Whether it is of a job that has been started anew since. */
 const isEarlier = (holder: Holder, mine: Holder): boolean =>
   holder.job !== undefined && holder.job === mine.job && (holder.restarts ?? 0) < (mine.restarts ?? 0);

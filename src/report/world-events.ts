@@ -82,6 +82,9 @@ export interface WorkerSummary {
   timesLost: number;
 }
 
+/** A worker of the world as it is now, with what it has done so far. */
+export type WorkerStanding = WorkerInfo & Partial<WorkerSummary>;
+
 /** Before `end`, of a run over a world. */
 export interface SummaryEvent {
   event: 'summary';

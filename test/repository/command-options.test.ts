@@ -11,8 +11,10 @@ const ownMeaning: Readonly<Record<string, readonly string[]>> = {
   '--method': ['explain'],
   '--metric': ['texts'],
   '--output': ['export'],
+  '--port': ['ui'],
   '--repeats': ['scale'],
   '--steps': ['explain', 'scale'],
+  '--token': ['ui'],
   '--top': ['explain'],
 };
 

@@ -35,6 +35,7 @@ const order = [
   'programs',
   'scale',
   'launch',
+  'ui',
 ];
 
 const [src, cli, coordinator, worker, scripts, tests] = ['src', 'cli', 'coordinator', 'worker', 'scripts', 'test'].map(

@@ -88,13 +88,13 @@ export class Tab {
     return result;
   }
 
-  /** Opens a page, and waits until all of it is there. */
-  async show(file: string): Promise<void> {
+  /** Opens a page, a file or what a server has, and waits until all of it is there. */
+  async show(place: string): Promise<void> {
     this.events = [];
     const loaded = new Promise<void>((resolve) => {
       this.#arrived = () => this.events.some(({ method }) => method === 'Page.loadEventFired') && resolve();
     });
-    await this.send('Page.navigate', { url: pathToFileURL(file).href });
+    await this.send('Page.navigate', { url: place.startsWith('http:') ? place : pathToFileURL(place).href });
     await loaded;
   }
 
@@ -108,9 +108,14 @@ export class Tab {
   }
 
   /** @param question a call of one of the functions of in-page.js */
-  async ask<T>(question: string): Promise<T> {
-    const expression = `${inPage}.${question}`;
-    const { result, exceptionDetails } = await this.send('Runtime.evaluate', { expression, returnByValue: true });
+  ask<T>(question: string): Promise<T> {
+    return this.evaluate(`${inPage}.${question}`);
+  }
+
+  /** @returns what an expression comes to in the page, or what it promises */
+  async evaluate<T>(expression: string): Promise<T> {
+    const params = { expression, returnByValue: true, awaitPromise: true };
+    const { result, exceptionDetails } = await this.send('Runtime.evaluate', params);
     if (exceptionDetails) throw new Error(exceptionDetails.exception.description);
     return result.value;
   }

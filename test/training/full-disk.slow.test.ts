@@ -115,7 +115,7 @@ skipIf(process.platform !== 'linux' && 'limits and /dev/full are those of Linux'
       const run = begin(out, '--ledger', '--trace', trace);
       await run.says('"event":"start"');
       limit(run.process.pid!, 1);
-      const names = ['best', 'checkpoints', 'ledger.jsonl', 'metrics.jsonl', 'model', 'trace.json'];
+      const names = ['best', 'checkpoints', 'events.jsonl', 'ledger.jsonl', 'metrics.jsonl', 'model', 'trace.json'];
       const events = expectUnwritten(await run.finished, names, runOf(out));
       expect(eventOf(events, 'end')).toMatchObject({ model: '', best: null });
       await follow(eventOf(events, 'error').remedy, out);
@@ -291,7 +291,14 @@ skipIf(process.platform !== 'linux' && 'limits and /dev/full are those of Linux'
       if (expected === 2) expect(stderr).toMatch(/error: .*none.yaml[\s\S]*remedy: /);
       if (name !== 'train --json') return;
       const run = join(folder, 'full', 'run-2');
-      expect(readdirSync(run).sort()).toEqual(['best', 'checkpoints', 'config.yaml', 'metrics.jsonl', 'model']);
+      expect(readdirSync(run).sort()).toEqual([
+        'best',
+        'checkpoints',
+        'config.yaml',
+        'events.jsonl',
+        'metrics.jsonl',
+        'model',
+      ]);
       const log = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trimEnd().split('\n').at(-1)!;
       expect(JSON.parse(log)).toMatchObject({ event: 'end', sha256 });
     });

@@ -73,7 +73,7 @@ it('ends with the parameters of the undisturbed run and a complete ledger', { ti
   const { sha256, validation, test } = resultOf(undisturbed);
   expect({ sha256: end.sha256, validation: end.validation, test: end.test }).toEqual({ sha256, validation, test });
   await checkLedger(run, undisturbed.start.steps);
-  const left = ['best', 'checkpoints', 'config.yaml', 'ledger.jsonl', 'metrics.jsonl', 'model'];
+  const left = ['best', 'checkpoints', 'config.yaml', 'events.jsonl', 'ledger.jsonl', 'metrics.jsonl', 'model'];
   expect(readdirSync(run).sort()).toEqual(left);
   expect(readdirSync(join(folder, 'runs'))).toEqual(['killed-1']);
   // Loss by loss, the record is that of a run that nothing happened to.

@@ -47,7 +47,14 @@ describe('a run', () => {
     const run = join(folder, 'runs', 'digits-1');
     expect(readdirSync(folder)).toEqual(['runs']);
     expect(readdirSync(join(folder, 'runs'))).toEqual(['digits-1']);
-    expect(readdirSync(run).sort()).toEqual(['best', 'checkpoints', 'config.yaml', 'metrics.jsonl', 'model']);
+    expect(readdirSync(run).sort()).toEqual([
+      'best',
+      'checkpoints',
+      'config.yaml',
+      'events.jsonl',
+      'metrics.jsonl',
+      'model',
+    ]);
     const log = eventsOf(readFileSync(join(run, 'metrics.jsonl'), 'utf8'));
     expect(log).toEqual(events.filter(({ event }) => ['step', 'epoch', 'end'].includes(event)));
     const end = eventOf(events, 'end');

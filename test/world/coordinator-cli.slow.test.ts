@@ -113,9 +113,11 @@ it('tells everything as JSON, keeps a ledger and writes a trace', async () => {
       'checkpoints',
       'config.yaml',
       'coordinator.json',
+      'events.jsonl',
       'ledger.jsonl',
       'metrics.jsonl',
       'model',
+      'world.json',
     ]);
     checkTrace(trace, ['a', 'b']);
   });

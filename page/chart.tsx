@@ -1,0 +1,159 @@
+/** One chart of lines over a common axis. */
+import { useEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+import { shortNumber } from './numbers';
+
+export interface Line {
+  readonly label: string;
+  /** Number of its colour, and whether it is what smoothing leaves behind. */
+  readonly colour: number;
+  readonly isFaint?: boolean;
+  /** Ascending. */
+  readonly x: readonly number[];
+  readonly y: readonly (number | null)[];
+}
+
+export interface ChartProps {
+  readonly title: string;
+  readonly axis: string;
+  readonly lines: readonly Line[];
+  readonly isLogX: boolean;
+  readonly isLogY: boolean;
+  readonly range: readonly [number, number] | undefined;
+  /** Told the range that was dragged over. */
+  readonly zoomed: (range: readonly [number, number]) => void;
+  readonly note?: string;
+}
+
+const dashes = [[], [6, 4], [2, 3]];
+const colours = 6;
+
+const colourOf = (number: number, name = 'c'): string =>
+  getComputedStyle(document.documentElement)
+    .getPropertyValue(`--${name}${number % colours}`)
+    .trim();
+const variable = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** What a scale of logarithms cannot show is left out; where that is all, it is an ordinary one. */
+function shown({ lines, isLogX, isLogY }: ChartProps) {
+  const hasY = isLogY && lines.some(({ y }) => y.some((value) => value !== null && value > 0));
+  const kept = lines.map(({ x, y }) => {
+    const rows = x.map((_, i) => i).filter((i) => Number.isFinite(x[i]) && (!isLogX || x[i] > 0));
+    return [rows.map((i) => x[i]), rows.map((i) => (hasY && y[i] !== null && y[i]! <= 0 ? null : y[i]))] as [
+      number[],
+      (number | null)[],
+    ];
+  });
+  const data = kept.length === 1 ? kept[0] : uPlot.join(kept);
+  return { data: data as uPlot.AlignedData, hasY };
+}
+
+function optionsOf({ lines, axis, isLogX, zoomed }: ChartProps, width: number, hasY: boolean): uPlot.Options {
+  const [text, rule] = [variable('--soft'), variable('--rule')];
+  const axisOf = (label?: string): uPlot.Axis => ({
+    stroke: text,
+    grid: { stroke: rule, width: 1 },
+    ticks: { stroke: rule },
+    ...(label && { label }),
+  });
+  return {
+    ...{ width, height: 240, legend: { live: lines.length < 7 } },
+    cursor: { sync: { key: 'curves' }, drag: { x: true, y: false, setScale: false } },
+    scales: { x: { time: false, distr: isLogX ? 3 : 1 }, y: { distr: hasY ? 3 : 1 } },
+    axes: [
+      axisOf(axis),
+      {
+        ...axisOf(),
+        size: 62,
+        values: (_, values) => values.map((value) => (value === null ? '' : shortNumber(value))),
+      },
+    ],
+    series: [
+      { label: axis, value: (_, value) => shortNumber(value) },
+      ...lines.map(({ label, colour, isFaint, y }) => ({
+        label,
+        stroke: `${colourOf(colour)}${isFaint ? '50' : ''}`,
+        width: isFaint ? 1 : 2,
+        dash: dashes[Math.floor(colour / colours) % dashes.length],
+        points: { show: y.length < 30 },
+        value: (_: uPlot, value: number | null) => shortNumber(value),
+      })),
+    ],
+    hooks: {
+      setSelect: [
+        (chart) => {
+          if (chart.select.width < 4) return;
+          const ends = [chart.select.left, chart.select.left + chart.select.width];
+          zoomed(ends.map((place) => chart.posToVal(place, 'x')) as [number, number]);
+          chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+        },
+      ],
+    },
+  };
+}
+
+/** What a chart says to who does not see it. */
+function told({ title, lines, axis }: ChartProps): string {
+  const said = lines
+    .filter(({ isFaint }) => !isFaint)
+    .map(({ label, x, y }) => {
+      const values = y.filter((value) => value !== null);
+      if (values.length === 0) return `${label}: no values`;
+      const [least, most] = [Math.min(...values), Math.max(...values)];
+      return `${label}: ${shortNumber(values.at(-1))} at ${axis} ${shortNumber(x.at(-1))}, between ${shortNumber(least)} and ${shortNumber(most)}`;
+    });
+  return `${title} by ${axis}. ${said.join('; ')}`;
+}
+
+export function Chart(props: ChartProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const chart = useRef<{ plot: uPlot; shape: string } | undefined>(undefined);
+  const { lines, axis, isLogX, isLogY, range, title, note } = props;
+  const shape = JSON.stringify([
+    axis,
+    isLogX,
+    isLogY,
+    lines.map(({ label, colour, isFaint, y }) => [label, colour, isFaint, y.length < 30]),
+  ]);
+  useEffect(() => {
+    const { data, hasY } = shown(props);
+    const made = `${shape}${hasY}`;
+    if (chart.current?.shape !== made) {
+      chart.current?.plot.destroy();
+      const plot = new uPlot(optionsOf(props, place.current!.clientWidth, hasY), data, place.current!);
+      chart.current = { plot, shape: made };
+    } else chart.current.plot.setData(data, true);
+    if (range) chart.current.plot.setScale('x', { min: range[0], max: range[1] });
+  }, [lines, shape, range]);
+  useEffect(() => {
+    const watch = new ResizeObserver(() => {
+      const width = place.current?.clientWidth ?? 0;
+      if (width > 0) chart.current?.plot.setSize({ width, height: 240 });
+    });
+    watch.observe(place.current!);
+    // Colours are those of light or dark: they are read anew.
+    const scheme = matchMedia('(prefers-color-scheme: dark)');
+    const redraw = () => {
+      chart.current?.plot.destroy();
+      const { data, hasY } = shown(props);
+      chart.current = {
+        plot: new uPlot(optionsOf(props, place.current!.clientWidth, hasY), data, place.current!),
+        shape: '',
+      };
+    };
+    scheme.addEventListener('change', redraw);
+    return () => {
+      watch.disconnect();
+      scheme.removeEventListener('change', redraw);
+      chart.current?.plot.destroy();
+      chart.current = undefined;
+    };
+  }, []);
+  return (
+    <figure class="chart" data-title={title} data-points={lines[0]?.y.length ?? 0}>
+      <figcaption>{title}</figcaption>
+      <div ref={place} role="img" aria-label={told(props)} />
+      {note && <p class="note">{note}</p>}
+    </figure>
+  );
+}

@@ -1,0 +1,142 @@
+/** The page: the list of runs, the curves of those that are drawn, and the one that is opened. */
+import { render } from 'preact';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { arrive, type Curve, getCurve, getRuns, type Runs, TokenWanted } from './api';
+import { Curves, type StepRange } from './curves';
+import { RunPanel } from './run-panel';
+import { RunTable } from './run-table';
+import { follow } from './stream';
+import { TokenForm } from './token-form';
+
+/** Runs that are drawn at once. */
+const mostDrawn = 12;
+/** Milliseconds between two looks at what goes on changing. */
+const interval = 700;
+
+const inAddress = () => new URLSearchParams(location.hash.slice(1)).getAll('run');
+
+/** Calls of a function at most once an interval, the last one always. */
+function useThrottled(work: () => void): () => void {
+  const state = useRef<{ work: () => void; timer?: number; isWanted?: boolean }>({ work });
+  state.current.work = work;
+  return useCallback(() => {
+    const { current } = state;
+    if (current.timer !== undefined) {
+      current.isWanted = true;
+      return;
+    }
+    current.work();
+    const again = () => {
+      current.timer = undefined;
+      if (!current.isWanted) return;
+      current.isWanted = false;
+      current.work();
+      current.timer = window.setTimeout(again, interval);
+    };
+    current.timer = window.setTimeout(again, interval);
+  }, []);
+}
+
+function App() {
+  const [runs, setRuns] = useState<Runs>();
+  const [chosen, setChosen] = useState<readonly string[]>(inAddress());
+  const [opened, setOpened] = useState<string | undefined>(inAddress()[0]);
+  const [curves, setCurves] = useState<ReadonlyMap<string, Curve>>(new Map());
+  const [range, setRange] = useState<StepRange>();
+  const [line, setLine] = useState<'open' | 'lost'>('lost');
+  const [isTokenWanted, wantToken] = useState(false);
+  const [beat, setBeat] = useState(0);
+  const changed = useRef(new Set<string>());
+  const drawn = chosen.slice(0, mostDrawn);
+  const colours = useMemo(() => new Map(drawn.map((name, i) => [name, i])), [drawn.join('\n')]);
+
+  const fail = (error: unknown) => (error instanceof TokenWanted ? wantToken(true) : setLine('lost'));
+  const draw = async (names: readonly string[]) => {
+    for (const name of names) {
+      try {
+        const curve = await getCurve(name, range);
+        setCurves((before) => new Map([...before, [name, curve]]));
+      } catch (error) {
+        if (error instanceof TokenWanted) fail(error);
+        else setCurves((before) => new Map([...before].filter(([run]) => run !== name)));
+      }
+    }
+  };
+  const list = async () => {
+    try {
+      const found = await getRuns();
+      setRuns(found);
+      if (inAddress().length > 0 || found.runs.length === 0) return;
+      // What trains, or was written last, is what one wants to see first.
+      const first = found.runs.find(({ summary }) => summary?.state === 'running') ?? found.runs[0];
+      setChosen((before) => (before.length > 0 ? before : [first.name]));
+      setOpened((before) => before ?? first.name);
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const refresh = useThrottled(() => {
+    void list();
+    const names = drawn.filter((name) => changed.current.has(name) || changed.current.has('*'));
+    if (names.length > 0 || (opened && changed.current.has(opened))) setBeat((before) => before + 1);
+    changed.current.clear();
+    void draw(names);
+  });
+  useEffect(() => {
+    void (async () => {
+      await arrive();
+      await list();
+      follow(({ kind, runs: names }) => {
+        if (kind === 'open' || kind === 'lost') setLine(kind);
+        for (const name of kind === 'reset' ? ['*'] : names) changed.current.add(name);
+        if (kind !== 'lost') refresh();
+      });
+    })();
+  }, []);
+  useEffect(() => void draw(drawn), [drawn.join('\n'), range?.join()]);
+  useEffect(() => {
+    if (chosen.length === 0) return;
+    history.replaceState(null, '', `#${new URLSearchParams(chosen.map((name) => ['run', name]))}`);
+  }, [chosen]);
+
+  const shownCurves = useShown(curves, drawn);
+  if (isTokenWanted) return <TokenForm known={() => location.reload()} />;
+  const choose = (name: string) =>
+    setChosen(chosen.includes(name) ? chosen.filter((one) => one !== name) : [...chosen, name]);
+  const open = (name: string) => {
+    setOpened(name);
+    if (!chosen.includes(name)) choose(name);
+  };
+  return (
+    <main>
+      <h1>Lockstep</h1>
+      <p class="note">
+        {runs ? `Runs in ${runs.folder}` : 'Loading'} ·{' '}
+        <span role="status">{line === 'open' ? 'live' : 'not connected'}</span>
+      </p>
+      {runs && <RunTable {...{ runs: runs.runs, keys: runs.keys, chosen: drawn, colours, opened, choose, open }} />}
+      {runs?.runs.length === 0 && <p>No run is here yet. A run begins with: npx lockstep train config.yaml</p>}
+      <Curves curves={shownCurves} colours={colours} range={range} look={setRange} />
+      {opened && runs && (
+        <RunPanel
+          key={opened}
+          run={opened}
+          state={runs.runs.find(({ name }) => name === opened)?.summary?.state}
+          beat={beat}
+          others={runs.runs.map(({ name }) => name).filter((name) => name !== opened)}
+          shared={runs.reports}
+        />
+      )}
+    </main>
+  );
+}
+
+/** The curves that are to be seen, in the order of choosing. */
+function useShown(curves: ReadonlyMap<string, Curve>, drawn: readonly string[]) {
+  return useMemo(
+    () => new Map(drawn.flatMap((name) => (curves.has(name) ? [[name, curves.get(name)!] as const] : []))),
+    [curves, drawn.join('\n')],
+  );
+}
+
+render(<App />, document.getElementById('page')!);

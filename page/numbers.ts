@@ -1,0 +1,17 @@
+/** Numbers as people read them. */
+export const shortNumber = (value: number | null | undefined): string => {
+  if (value === null || value === undefined || !Number.isFinite(value)) return '–';
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e7)) return value.toExponential(2);
+  return value.toLocaleString('en', { maximumSignificantDigits: size >= 1000 ? 7 : 4 });
+};
+
+export function bytesOf(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  return `${(bytes / 1000 ** power).toLocaleString('en', { maximumSignificantDigits: 3 })} ${units[power]}`;
+}
+
+/** @param time seconds since 1970 */
+export const clock = (time: number): string =>
+  Number.isFinite(time) ? new Date(time * 1000).toISOString().slice(0, 19).replace('T', ' ') : '';

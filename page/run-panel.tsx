@@ -1,0 +1,151 @@
+/** One run: what can be done with it, its workers, checkpoints, log, config and reports. */
+import { useEffect, useState } from 'preact/hooks';
+import { act, type Details, getDetails, hasToken, type LogEvent } from './api';
+import { Differences } from './differences';
+import { bytesOf, clock, shortNumber } from './numbers';
+import { TokenForm } from './token-form';
+import { WorldView } from './world-view';
+
+export interface RunPanelProps {
+  readonly run: string;
+  readonly state: string | undefined;
+  /** Rises when something of it has changed. */
+  readonly beat: number;
+  readonly others: readonly string[];
+  /** Reports beside the runs. */
+  readonly shared: readonly string[];
+}
+
+export function RunPanel({ run, state, beat, others, shared }: RunPanelProps) {
+  const [details, setDetails] = useState<Details>();
+  const [report, setReport] = useState<{ readonly run: string; readonly name: string }>();
+  useEffect(() => {
+    getDetails(run).then(setDetails, () => {});
+  }, [run, beat, state]);
+  if (!details) return null;
+  const reports = [...details.reports.map((name) => ({ run, name })), ...shared.map((name) => ({ run: '', name }))];
+  return (
+    <section aria-labelledby="run">
+      <h2 id="run">{run}</h2>
+      <Actions run={run} state={state} />
+      <WorldView world={details.world} events={details.events} isRunning={state === 'running'} />
+      <h3>Checkpoints</h3>
+      {details.checkpoints.length === 0 && <p>None yet.</p>}
+      <ul>
+        {details.checkpoints.map(({ name, bytes, time }) => (
+          <li key={name}>
+            {name}: {bytesOf(bytes)}, {clock(time / 1000)}
+          </li>
+        ))}
+      </ul>
+      <h3>Reports</h3>
+      {reports.length === 0 && (
+        <p>
+          None here. An evaluation or a measurement of scaling writes one where --html puts it: into the run's folder,
+          say.
+        </p>
+      )}
+      <div class="controls">
+        {reports.map((one) => (
+          <button type="button" key={`${one.run}/${one.name}`} onClick={() => setReport(one)}>
+            {one.name}
+          </button>
+        ))}
+      </div>
+      {report && (
+        <iframe sandbox="" title={`Report ${report.name}`} src={`/api/report?${new URLSearchParams(report)}`} />
+      )}
+      <Log events={details.events} />
+      <h3>Config</h3>
+      <Differences run={run} keys={details.keys} others={others} />
+      <details>
+        <summary>The whole config</summary>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys. */}
+        <pre tabIndex={0}>{details.config}</pre>
+      </details>
+    </section>
+  );
+}
+
+function Actions({ run, state }: Pick<RunPanelProps, 'run' | 'state'>) {
+  const [said, say] = useState('');
+  const [asks, ask] = useState<'stop' | 'checkpoint'>();
+  const [isConfirming, confirm] = useState(false);
+  const send = async (what: 'stop' | 'checkpoint') => {
+    confirm(false);
+    if (!hasToken()) return ask(what);
+    ask(undefined);
+    const problem = await act(run, what);
+    say(problem ?? (what === 'stop' ? 'Asked to stop after the step under way.' : 'Asked for a checkpoint.'));
+  };
+  return (
+    <div>
+      <p>
+        State: <b class="run-state">{state ?? '…'}</b>
+        {state === 'stopped' || state === 'broken off'
+          ? '. It goes on with: npx lockstep train --resume, and its folder'
+          : ''}
+      </p>
+      {state === 'running' && (
+        <div class="controls">
+          <button type="button" onClick={() => void send('checkpoint')}>
+            Write a checkpoint
+          </button>
+          <button type="button" onClick={() => confirm(true)}>
+            Stop the run
+          </button>
+          {isConfirming && (
+            <fieldset aria-label="Stop the run?">
+              <button type="button" class="danger" onClick={() => void send('stop')}>
+                Stop it, with a checkpoint
+              </button>
+              <button type="button" onClick={() => confirm(false)}>
+                Let it run
+              </button>
+            </fieldset>
+          )}
+        </div>
+      )}
+      {asks && <TokenForm known={() => void send(asks)} />}
+      <p role="status">{said}</p>
+    </div>
+  );
+}
+
+/** An event in words: what is no word of ours is shown as the text that it is. */
+function textOf(event: LogEvent): string {
+  const { event: kind, time: _, ...rest } = event;
+  if (typeof rest.message === 'string')
+    return `${rest.message}${typeof rest.remedy === 'string' ? `: ${rest.remedy}` : ''}`;
+  if (kind === 'worker')
+    return `${rest.name} ${rest.change} at step ${rest.step}${rest.reason ? `: ${rest.reason}` : ''}`;
+  if (kind === 'checkpoint') return `step ${rest.step}`;
+  if (kind === 'phase') return `${rest.phase}`;
+  if (kind === 'start')
+    return `${rest.engine}, ${rest.threads} threads, ${shortNumber(rest.parameters as number)} parameters: ${rest.data}`;
+  if (kind === 'end')
+    return `${rest.interrupted ? 'stopped' : 'done'} after ${shortNumber(rest.seconds as number)} s; parameters sha256 ${rest.sha256}`;
+  return JSON.stringify(rest).slice(0, 2000);
+}
+
+function Log({ events }: Pick<Details, 'events'>) {
+  const shown = events
+    .filter(({ event }) => event !== 'world')
+    .slice(-300)
+    .toReversed();
+  return (
+    <>
+      <h3>Log</h3>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys. */}
+      <section class="scroll log" aria-label="Log, newest first" tabIndex={0}>
+        <ol>
+          {shown.map((event, i) => (
+            <li key={`${event.time} ${shown.length - i}`} class={String(event.event) === 'error' ? 'error' : ''}>
+              <span class="note">{clock(Number(event.time))}</span> <b>{String(event.event)}</b> {textOf(event)}
+            </li>
+          ))}
+        </ol>
+      </section>
+    </>
+  );
+}

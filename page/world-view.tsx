@@ -1,0 +1,123 @@
+/** The workers of a run over several machines: how each stands, where its time goes, and who came and went. */
+import type { Details, LogEvent, WorkerRow } from './api';
+import { clock, shortNumber } from './numbers';
+
+export interface WorldViewProps {
+  readonly world: Details['world'];
+  readonly events: readonly LogEvent[];
+  readonly isRunning: boolean;
+}
+
+const parts = [
+  ['computing', 'computeSeconds', 'c0'],
+  ['exchanging', 'exchangeSeconds', 'c1'],
+  ['updating', 'updateSeconds', 'c2'],
+] as const;
+
+/** Where the time of a worker's steps went, as a bar and in words. */
+function Times({ worker }: { readonly worker: WorkerRow }) {
+  const all = parts.reduce((sum, [, key]) => sum + (worker[key] ?? 0), 0);
+  if (all === 0) return <>–</>;
+  const shares = parts.map(([name, key, colour]) => ({ name, colour, share: (worker[key] ?? 0) / all }));
+  let at = 0;
+  return (
+    <>
+      <svg class="times" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
+        {shares.map(({ name, colour, share }) => {
+          const x = at;
+          at += 100 * share;
+          return <rect key={name} class={`fill-${colour}`} x={x} y="0" width={100 * share} height="10" />;
+        })}
+      </svg>
+      {shares.map(({ name, share }) => `${Math.round(100 * share)} % ${name}`).join(', ')}
+    </>
+  );
+}
+
+/** Changes of the world on a line of time. */
+function Line({ changes }: { readonly changes: readonly LogEvent[] }) {
+  const times = changes.map(({ time }) => Number(time));
+  const [first, last] = [Math.min(...times), Math.max(...times)];
+  const placeOf = (time: number) => (last === first ? 50 : 2 + (96 * (time - first)) / (last - first));
+  return (
+    <>
+      <svg
+        class="time-line"
+        viewBox="0 0 100 10"
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`${changes.length} joins and losses from ${clock(first)} to ${clock(last)}`}
+      >
+        <line x1="0" x2="100" y1="5" y2="5" />
+        {changes.map((change, i) => (
+          <rect
+            key={`${change.time} ${i}`}
+            class={`change ${change.change}`}
+            x={placeOf(Number(change.time)) - 0.4}
+            y="1"
+            width="0.8"
+            height="8"
+          />
+        ))}
+      </svg>
+      <ol class="changes">
+        {changes
+          .slice(-50)
+          .toReversed()
+          .map((change, i) => (
+            <li key={`${change.time} ${changes.length - i}`} class={String(change.change)}>
+              {clock(Number(change.time))}: {String(change.name)} {String(change.change)} at step {String(change.step)}
+              {change.reason ? `: ${change.reason}` : ''}
+            </li>
+          ))}
+      </ol>
+    </>
+  );
+}
+
+export function WorldView({ world, events, isRunning }: WorldViewProps) {
+  const changes = events.filter(({ event }) => event === 'worker');
+  if (!world && changes.length === 0) return null;
+  return (
+    <>
+      <h3>Workers</h3>
+      {world && !isRunning && <p class="note">As they stood at {clock(world.time)}.</p>}
+      {world && (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys.
+        <section class="scroll" aria-label="Workers" tabIndex={0}>
+          <table class="workers">
+            <thead>
+              <tr>
+                {['Worker', 'State', 'Threads', 'Share', 'Examples a second', 'Round trip', 'Where its time goes'].map(
+                  (title) => (
+                    <th scope="col" key={title}>
+                      {title}
+                    </th>
+                  ),
+                )}
+              </tr>
+            </thead>
+            <tbody>
+              {world.workers.map((worker) => (
+                <tr key={worker.name}>
+                  <th scope="row">
+                    {worker.name} ({worker.address})
+                  </th>
+                  <td>{worker.state}</td>
+                  <td>{worker.threads}</td>
+                  <td>{Math.round(100 * worker.share)} %</td>
+                  <td>{shortNumber(worker.examplesPerSecond)}</td>
+                  <td>{worker.roundTrip === null ? '–' : `${shortNumber(worker.roundTrip)} ms`}</td>
+                  <td>
+                    <Times worker={worker} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      )}
+      {changes.length > 0 && <Line changes={changes} />}
+    </>
+  );
+}

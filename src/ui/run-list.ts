@@ -1,0 +1,111 @@
+/** All runs of a folder: found by their configs, summed up one after the other while nobody waits for it, and looked at again when they change. */
+import { readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { configName } from '../report/run-folder.js';
+import { changedAt, differingKeys, type RunSummary, SummarizedRun } from './run-summary.js';
+
+/** Keys of configs that a list shows. */
+const mostKeys = 8;
+const longestValue = 80;
+
+export interface ListedRun {
+  readonly name: string;
+  readonly changed: number;
+  /** null before the run has been looked at. */
+  readonly summary: RunSummary | null;
+  /** Values of the keys in which the runs differ. */
+  readonly differences: Readonly<Record<string, string>>;
+}
+
+interface KnownRun {
+  readonly run: SummarizedRun;
+  mark: string;
+  isSummarized: boolean;
+}
+
+export class RunList {
+  readonly folder: string;
+  readonly #known = new Map<string, KnownRun>();
+
+  constructor(folder: string) {
+    this.folder = resolve(folder);
+  }
+
+  /** @returns the folder of a run, which is one below the folder of all; undefined where there is none of that name */
+  folderOf(name: string): string | undefined {
+    this.#find();
+    return this.#known.get(name)?.run.folder;
+  }
+
+  /** The flat config of a run. */
+  async configOf(name: string) {
+    const known = this.#known.get(name);
+    await known?.run.update();
+    return known?.run.config;
+  }
+
+  /** Newest first. */
+  list(): { keys: string[]; runs: ListedRun[] } {
+    this.#find();
+    const known = [...this.#known];
+    const configs = known.filter(([, { isSummarized }]) => isSummarized).map(([, { run }]) => run.config);
+    const keys = differingKeys(configs).slice(0, mostKeys);
+    const runs = known.map(([name, { run, isSummarized }]) => ({
+      name,
+      changed: changedAt(run.folder),
+      summary: isSummarized ? run.summary : null,
+      differences: Object.fromEntries(
+        keys.flatMap((key) => (run.config.has(key) ? [[key, run.config.get(key)!.slice(0, longestValue)]] : [])),
+      ),
+    }));
+    return { keys, runs: runs.sort((a, b) => b.changed - a.changed) };
+  }
+
+  /** Looks which runs have changed since the last look. @returns their names, new ones and those that are gone too */
+  look(): string[] {
+    const gone = this.#find();
+    const changed: string[] = [];
+    for (const [name, known] of this.#known) {
+      const { mark } = known.run;
+      if (mark === known.mark) continue;
+      known.mark = mark;
+      changed.push(name);
+    }
+    return [...gone, ...changed];
+  }
+
+  /** Sums up the runs of these names. */
+  async summarize(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const known = this.#known.get(name);
+      if (!known) continue;
+      await known.run.update();
+      known.isSummarized = true;
+    }
+  }
+
+  /** @returns the names of runs that are gone */
+  #find(): string[] {
+    const there = new Set(runNames(this.folder));
+    const gone = [...this.#known.keys()].filter((name) => !there.has(name));
+    for (const name of gone) this.#known.delete(name);
+    for (const name of there) {
+      if (this.#known.has(name)) continue;
+      this.#known.set(name, { run: new SummarizedRun(join(this.folder, name), name), mark: '', isSummarized: false });
+    }
+    return gone;
+  }
+}
+
+/** Folders with a config in them. */
+function runNames(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+      .map(({ name }) => name)
+      .filter((name) => statSync(join(folder, name, configName), { throwIfNoEntry: false })?.isFile());
+  } catch {
+    // It may come yet: a run makes it.
+    return [];
+  }
+}
