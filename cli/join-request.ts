@@ -3,7 +3,9 @@ import { availableParallelism, cpus, hostname } from 'node:os';
 import { maximumThreads } from '../coordinator/local/threads.js';
 import { ConfigError } from '../src/errors.js';
 import { findLaunch, type Launch, type LaunchFlags } from '../src/launch/launch.js';
+import { holdLifeLine } from '../src/launch/life-line.js';
 import { meetingOf } from '../src/launch/meeting.js';
+import { performLastActs } from '../src/report/last-acts.js';
 import { tellMistake } from './outcome.js';
 import { checkResume, sealed, stepLimit, threadCount, timeoutOf, wholeNumber } from './running.js';
 import type { RunFlags, SharedFlags } from './shared-options.js';
@@ -13,19 +15,26 @@ export interface JoinFlags extends RunFlags, Pick<SharedFlags, 'cache' | 'timeou
   readonly size?: string;
   readonly coordinator?: string;
   readonly job?: string;
+  readonly lifeLine?: boolean;
 }
 
 /** What all ranks know before they meet. */
-export type JoinRequest = NonNullable<ReturnType<typeof prepareRank>>['request'];
+export type JoinRequest = NonNullable<Awaited<ReturnType<typeof prepareRank>>>['request'];
 
 /** Undefined where it cannot begin, which is told then: by every rank, as no other can do it. */
-export function prepareRank(file: string | undefined, flags: JoinFlags) {
+export async function prepareRank(file: string | undefined, flags: JoinFlags) {
   try {
+    const token = flags.lifeLine ? await holdLifeLine(process.stdin, { stopped, cut }) : undefined;
     const launch = findLaunch(process.env, launchFlags(flags), hostname());
     const { resume, out = 'runs', json, cache, ledger, trace, allowMixedNumerics } = flags;
     const set = [...(flags.set ?? []), ...sealed(flags)];
     if (resume !== undefined) checkResume(resume, file, flags.out);
-    const meeting = meetingOf(launch, [resume ?? file!, ...set], out, process.env.LOCKSTEP_TOKEN || undefined);
+    const meeting = meetingOf(
+      launch,
+      [resume ?? file!, ...set],
+      out,
+      token ?? (process.env.LOCKSTEP_TOKEN || undefined),
+    );
     const request = {
       ...{ file, resume, out, json, cache, ledger, trace, allowMixedNumerics, set, meeting },
       threads:
@@ -43,6 +52,14 @@ export function prepareRank(file: string | undefined, flags: JoinFlags) {
   }
 }
 
+/** As a scheduler says it. */
+const stopped = (): void => void process.emit('SIGTERM', 'SIGTERM');
+
+function cut(): void {
+  performLastActs();
+  process.kill(process.pid, 'SIGKILL');
+}
+
 function launchFlags({ rank, size, coordinator, job }: JoinFlags): LaunchFlags {
   if (job !== undefined && !/^[\w.-]{1,80}$/.test(job)) {
     throw new ConfigError(`--job ${job}: is no name`, 'use up to 80 letters, digits, ".", "_" and "-"');
@@ -56,7 +73,7 @@ function launchFlags({ rank, size, coordinator, job }: JoinFlags): LaunchFlags {
 }
 
 /** `host`, `host:port` or `[2001:db8::1]:port`. */
-function hostAndPortOf(text: string): LaunchFlags['coordinator'] {
+export function hostAndPortOf(text: string): LaunchFlags['coordinator'] {
   const found = /^(?:\[([\da-f:.]+)\]|([^[\]:/\s]+))(?::(\d{1,5}))?$/i.exec(text);
   const port = found?.[3] === undefined ? undefined : Number(found[3]);
   if (found && (port === undefined || (port > 0 && port < 65536))) return { host: found[1] ?? found[2], port };

@@ -14,6 +14,10 @@ export function joinCommand(): Command {
       '--job <name>',
       'the same in every rank and every start of a job (default: $LOCKSTEP_JOB, else by the launcher)',
     );
+  command.option(
+    '--life-line',
+    'the first line of standard input is the token, and this rank ends when standard input does: for lockstep launch ssh',
+  );
   withShared(command, 'timeout', 'cache', 'allowMixedNumerics');
   return withRunOptions(command)
     .addHelpText(
@@ -36,7 +40,7 @@ async function runJoin(file: string | undefined, flags: JoinFlags, command: Comm
   checkRunGiven(file, flags.resume, command);
   // To the very end of the process: what ends a job ends ranks that have ended well already, and each is to keep its exit code.
   process.on('SIGTERM', () => {});
-  const prepared = prepareRank(file, flags);
+  const prepared = await prepareRank(file, flags);
   if (!prepared) return;
   const { launch, request } = prepared;
   if (launch.rank === 0) {

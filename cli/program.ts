@@ -10,6 +10,7 @@ export const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   coordinator: async () => (await import('./coordinator.js')).coordinatorCommand(),
   worker: async () => (await import('./worker.js')).workerCommand(),
   join: async () => (await import('./join.js')).joinCommand(),
+  launch: async () => (await import('./launch.js')).launchCommand(),
   evaluate: async () => (await import('./evaluate.js')).evaluateCommand(),
   compare: async () => (await import('./compare.js')).compareCommand(),
   check: async () => (await import('./check.js')).checkCommand(),

@@ -93,6 +93,12 @@ export class RefusedError extends LockstepError {
   readonly code = 'LOCKSTEP_REFUSED';
 }
 
+/** What is to start a run elsewhere is not there, or does not do it. */
+export class LaunchError extends LockstepError {
+  readonly code = 'LOCKSTEP_LAUNCH';
+  override readonly exitCode = 1;
+}
+
 /** A run that was to be measured and failed. */
 export class ScaleError extends LockstepError {
   readonly code = 'LOCKSTEP_SCALE';

@@ -7,6 +7,7 @@ import { loaders } from '../../cli/program.js';
 const ownMeaning: Readonly<Record<string, readonly string[]>> = {
   '--baseline': ['explain'],
   '--config': ['worker'],
+  '--coordinator': ['ssh'],
   '--dir': ['data'],
   '--method': ['explain'],
   '--metric': ['texts'],

@@ -14,6 +14,7 @@ import { evaluateCommand } from '../../cli/evaluate.js';
 import { explainCommand } from '../../cli/explain.js';
 import { exportCommand } from '../../cli/export.js';
 import { joinCommand } from '../../cli/join.js';
+import { launchCommand } from '../../cli/launch.js';
 import { predictCommand } from '../../cli/predict.js';
 import { scaleCommand } from '../../cli/scale.js';
 import { scoreCommand } from '../../cli/score.js';
@@ -94,6 +95,7 @@ describe('commands', () => {
       scaleCommand,
       doctorCommand,
       joinCommand,
+      launchCommand,
     ],
   ];
   const lines = blocks

@@ -1,0 +1,117 @@
+/** `lockstep launch ssh`: a rank on each host of a file, by ssh. */
+import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { ConfigError } from '../src/errors.js';
+import { printableLines } from '../src/ground/printable.js';
+import { parseHosts, type SshHost } from '../src/launch/hosts-file.js';
+import { shellWords } from '../src/launch/shell-words.js';
+import { runOverSsh } from '../src/launch/ssh-job.js';
+import { type SshRankOptions, sshArguments } from '../src/launch/ssh-rank.js';
+import { addressOf } from '../src/launch/ssh-settings.js';
+import { generateToken } from '../src/wire/handshake.js';
+import { hostAndPort } from '../src/wire/url.js';
+import { hostAndPortOf } from './join-request.js';
+import { joinArguments, type LaunchedFlags, withLaunched } from './launched-options.js';
+import { reportMistakes } from './outcome.js';
+import { untilInterrupted } from './running.js';
+
+interface SshFlags extends LaunchedFlags {
+  readonly sshConfig?: string;
+}
+
+export function launchSshCommand(): Command {
+  const command = new Command('ssh')
+    .description('Train on the hosts of a file, a rank on each: starts them by ssh, watches them, and stops them.')
+    .argument('<hosts>', 'file with a host a line: node1 slots=4 user=me port=2222 # slots are threads');
+  withLaunched(command, 'chdir', 'command', 'dryRun');
+  return command
+    .option('--ssh-config <file>', "configuration of ssh (default: the user's own, such as ~/.ssh/config)")
+    .option('--coordinator <host[:port]>', 'where rank 0 is reached (default: the first host, and a random port)')
+    .option(
+      '--job <name>',
+      'the same in every rank and every start of a job (default: $LOCKSTEP_JOB, else by the launcher)',
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  lockstep launch ssh hosts.txt configs/mnist.yaml
+  lockstep launch ssh hosts.txt configs/mnist.yaml --chdir lockstep --command 'PATH=/opt/node/bin:$PATH npx --no -- lockstep'
+  lockstep launch ssh hosts.txt --resume runs/mnist-1
+
+The first host is rank 0: config, data and runs are there. Each line is shown with its host. Ctrl-C ends all in good
+order, with a checkpoint, and a second one at once; so do they end where this command is killed.
+Exit codes: those of lockstep join of rank 0; 1 where a host is not reached; 130 after Ctrl-C.`,
+    )
+    .action(runLaunchSsh);
+}
+
+async function runLaunchSsh(hosts: string, file: string | undefined, flags: SshFlags, command: Command): Promise<void> {
+  await reportMistakes(flags.json, async (warn) => {
+    const args = joinArguments(file, flags, command);
+    const ranks = await planned(readHosts(hosts), args, flags);
+    if (flags.dryRun) {
+      const lines = ranks.map((rank) => shellWords(['ssh', ...sshArguments(rank, 'lockstep')]));
+      process.stdout.write(printableLines(`${lines.join('\n')}\n`));
+      return;
+    }
+    const said = flags.json ? sayJson : sayLine;
+    const token = process.env.LOCKSTEP_TOKEN || generateToken();
+    await untilInterrupted({ said: () => {} }, async (signal, exitCode) => {
+      const { code, failure } = await runOverSsh({ ranks, token, said, warned: warn, signal });
+      if (failure !== undefined) warn(failure);
+      process.exitCode = signal.aborted && code !== 0 ? exitCode() : (code ?? 1);
+    });
+  });
+}
+
+function readHosts(file: string): SshHost[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`${file}: cannot be read (${(error as Error).message})`, 'give a file with a host a line');
+  }
+  return parseHosts(text, file);
+}
+
+async function planned(hosts: readonly SshHost[], join: readonly string[], flags: SshFlags): Promise<SshRankOptions[]> {
+  const { sshConfig: configFile, chdir: folder = process.cwd(), command } = flags;
+  const given = flags.coordinator === undefined ? undefined : hostAndPortOf(flags.coordinator);
+  const [first, ...others] = hosts;
+  const host = given?.host ?? (await addressOf(first, configFile));
+  if (others.length > 0 && given === undefined && /^(localhost|127\..*|::1)$/.test(host)) {
+    const elsewhere = await Promise.all(others.map((other) => addressOf(other, configFile)));
+    if (elsewhere.some((other) => other !== host)) {
+      throw new ConfigError(
+        `${first.name} is ${host}, by which other hosts reach themselves and not rank 0`,
+        'give --coordinator HOST, the name by which they reach it, or put another host first',
+      );
+    }
+  }
+  // A job of a name has a port of its own. Of two launches without, each has another.
+  const port = given?.port ?? (flags.job === undefined ? randomInt(10_000, 30_000) : undefined);
+  const coordinator = port === undefined ? host : hostAndPort(host, port);
+  const common = withoutCoordinator(join);
+  return hosts.map((one, rank) => {
+    const threads = one.slots === undefined ? [] : ['--threads', String(one.slots)];
+    const own = ['--rank', String(rank), '--size', String(hosts.length), '--coordinator', coordinator, '--life-line'];
+    return { host: one, configFile, folder, command, args: ['join', ...common, ...threads, ...own] };
+  });
+}
+
+function withoutCoordinator(args: readonly string[]): string[] {
+  const at = args.indexOf('--coordinator');
+  return at < 0 ? [...args] : args.toSpliced(at, 2);
+}
+
+function sayLine(host: string, line: string, stream: 'stdout' | 'stderr'): void {
+  process[stream].write(`${host}: ${line}\n`);
+}
+
+/** What the ranks print is JSON already; what their hosts add to it is not. */
+function sayJson(host: string, line: string, stream: 'stdout' | 'stderr'): void {
+  if (stream === 'stdout' && line.startsWith('{')) process.stdout.write(`${line}\n`);
+  else process.stderr.write(`${host}: ${line}\n`);
+}

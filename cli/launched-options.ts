@@ -1,0 +1,52 @@
+/** What launchers have in common: the options of `join`, which they pass on, and what they are told themselves. */
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { joinCommand } from './join.js';
+import type { JoinFlags } from './join-request.js';
+import { checkResume, checkRunGiven, stepLimit, threadCount, timeoutOf } from './running.js';
+import { withConfig, withRunOptions, withShared } from './shared-options.js';
+
+export interface LaunchedFlags extends Omit<JoinFlags, 'rank' | 'size'> {
+  readonly command: string;
+  readonly chdir?: string;
+  readonly nodes: string;
+  readonly dryRun?: boolean;
+}
+
+const makers = {
+  nodes: () => new Option('--nodes <n>', 'how many nodes there are to be, a rank on each').makeOptionMandatory(),
+  chdir: () => new Option('--chdir <folder>', 'folder of each host in which the ranks start (default: this one)'),
+  command: () =>
+    new Option('--command <text>', 'what runs lockstep there, as a shell reads it').default('npx --no -- lockstep'),
+  dryRun: () => new Option('--dry-run', 'print what would be done, and do nothing'),
+};
+
+/** Adds what every launcher has. */
+export function withLaunched(command: Command, ...names: readonly (keyof typeof makers)[]): Command {
+  withConfig(command, '[config]');
+  for (const name of names) command.addOption(makers[name]());
+  withShared(command, 'timeout', 'cache', 'allowMixedNumerics');
+  return withRunOptions(command);
+}
+
+/**
+ * The arguments of `join` in every rank, checked as far as they can be without its machine.
+ * @throws ConfigError
+ */
+export function joinArguments(file: string | undefined, flags: LaunchedFlags, command: Command): string[] {
+  checkRunGiven(file, flags.resume, command);
+  if (flags.resume !== undefined) checkResume(flags.resume, file, flags.out);
+  stepLimit(flags.steps);
+  timeoutOf(flags.timeout);
+  if (flags.threads !== undefined) threadCount(flags.threads);
+  const known = new Set(joinCommand().options.map(({ long }) => long));
+  const given = command.options.filter(
+    (option) => known.has(option.long) && command.getOptionValueSource(option.attributeName()) === 'cli',
+  );
+  const rest = given.flatMap((option) => {
+    const value = command.getOptionValue(option.attributeName()) as true | string | readonly string[];
+    if (value === true) return [option.long!];
+    return [value].flat().flatMap((one) => [option.long!, one]);
+  });
+  return [...(file === undefined ? [] : [file]), ...rest];
+}
