@@ -4,7 +4,10 @@ import { EngineError, UnsupportedModelError } from '../../errors.js';
 import { sha256 } from '../../ground/checksum.js';
 import { blockDomain } from './blocks.js';
 import type { StepGraph } from './graph.js';
+import { chosenProvider } from './providers.js';
 import { inBlocks } from './rewrites/blocked-products.js';
+import { deviceRules } from './rewrites/device-rules.js';
+import { rewritten } from './rewrites/rewrite.js';
 import { checkRuns } from './runtime.js';
 import { modelsOf } from './step-loop.js';
 import { type CutGraph, cutGraph } from './subgraphs.js';
@@ -24,7 +27,7 @@ export interface AcceptedGraph extends CutGraph {
  * @throws UnsupportedModelError naming the kernel that it refuses, EngineError where there is nothing to run it
  */
 export function accepted(traced: StepGraph, changed = (graph: StepGraph) => graph): AcceptedGraph {
-  const graph = changed(inBlocks(traced));
+  const graph = changed(chosenProvider().inPlace ? inBlocks(traced) : rewritten(traced, deviceRules));
   const isPortable = graph.nodes.every(({ domain }) => domain !== blockDomain);
   const cut = cutGraph(graph);
   const check = ({ subgraphs }: CutGraph) => {

@@ -4,12 +4,12 @@ import type { Rule } from './rewrite.js';
 import { worthwhile } from './share-activations.js';
 
 /** dx = (g - mean(g) - y mean(g y)) * inverse, for g = dy * scale and y the result before scale and offset. */
-export const composedNormalizationGradient: Rule = {
-  name: 'composed gradient of a normalization',
+const composedBelow = (name: string, size: number): Rule => ({
+  name,
   apply({ op, domain, inputs, outputs, attributes }, around, writer) {
     if (domain !== kernelDomain || !/^(layer|rms)NormGradient$/.test(op)) return false;
     const [rows, columns] = attributes.numbers as [number, number];
-    if (rows * columns >= worthwhile && columns % 4 === 0) return false;
+    if (rows * columns >= size && columns % 4 === 0) return false;
     const isCentered = op === 'layerNormGradient';
     const [x, mean] = inputs as [string, string];
     const [inverse, scale, dy] = inputs.slice(isCentered ? 2 : 1) as [string, string, string];
@@ -37,4 +37,12 @@ export const composedNormalizationGradient: Rule = {
     if (doffset && around.readers(doffset).length > 0) summed(change, doffset);
     return true;
   },
-};
+});
+
+export const composedNormalizationGradient = composedBelow('composed gradient of a normalization', worthwhile);
+
+/** The same of any number of them. */
+export const composedNormalizationGradients = composedBelow(
+  'composed gradients of normalizations, of all sizes',
+  Number.POSITIVE_INFINITY,
+);

@@ -1,6 +1,20 @@
 /** Writes the nodes of a rule: new ones are named after the tensor for which they are made. */
 import { kernelDomain, type StepGraph } from '../graph.js';
-import { type Attribute, constantData, type OnnxConstant, type OnnxNode, type OnnxValue } from '../proto.js';
+import {
+  type Attribute,
+  constantData,
+  type ElementType,
+  type OnnxConstant,
+  type OnnxNode,
+  type OnnxValue,
+} from '../proto.js';
+
+interface NodeOptions {
+  readonly attributes?: Record<string, Attribute>;
+  readonly domain?: string;
+  readonly to?: string;
+  readonly type?: ElementType;
+}
 
 export class NodeWriter {
   readonly #constants: OnnxConstant[];
@@ -45,11 +59,11 @@ export class NodeWriter {
     op: string,
     inputs: readonly string[],
     shape: readonly number[],
-    { attributes = {}, domain, to }: { attributes?: Record<string, Attribute>; domain?: string; to?: string } = {},
+    { attributes = {}, domain, to, type = 'float32' }: NodeOptions = {},
   ): string {
     const name = to ?? this.#name();
     this.#append({ op, inputs, outputs: [name], attributes, domain, ...this.#origin() });
-    this.#shapes.set(name, { name, shape, type: 'float32' });
+    this.#shapes.set(name, { name, shape, type });
     return name;
   }
 
@@ -133,6 +147,12 @@ export class NodeWriter {
     const name = `${this.#node.outputs[0]}_${this.#count++}`;
     if (this.#taken.has(name)) return this.#name();
     this.#taken.add(name);
+    return name;
+  }
+
+  floats(values: readonly number[], shape: readonly number[]): string {
+    const name = this.#name();
+    this.#constants.push({ name, shape, type: 'float32', data: Float32Array.from(values) });
     return name;
   }
 

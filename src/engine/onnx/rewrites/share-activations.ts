@@ -4,8 +4,9 @@
  */
 import { elements } from '../../../ground/elements.js';
 import { kernelDomain } from '../graph.js';
+import type { OnnxNode } from '../proto.js';
 import type { NodeWriter } from './node-writer.js';
-import type { Rule } from './rewrite.js';
+import type { NodesAround, Rule } from './rewrite.js';
 
 /** By the numbers that the kernel knows them by. */
 export const activationKinds = { gelu: 0, geluTanh: 1, silu: 2 } as const;
@@ -57,20 +58,37 @@ function slopeOf(
 /** Operators in the place of the kernel, where nothing reads the slope or there is little to compute. */
 export const composedActivation: Rule = {
   name: 'composed activation',
-  apply({ op, domain, inputs, outputs, attributes }, around, writer) {
+  apply(node, around, writer) {
+    const { op, domain, outputs } = node;
     if (op !== 'activation' || domain !== kernelDomain) return false;
-    const [x] = inputs as [string];
     const [y, slope] = outputs as [string, string];
-    const shape = around.shape(y)!;
-    const size = elements(shape);
+    const size = elements(around.shape(y)!);
     if (around.readers(slope).length > 0 && size >= worthwhile && size % 4 === 0) return false;
-    const [, kind] = attributes.numbers as [number, number];
-    const share = shareOf(writer, x, kind, shape);
-    writer.node('Mul', [x, share], shape, { to: y });
-    if (around.readers(slope).length > 0) slopeOf(writer, [x, y, share], kind, slope, shape);
+    composeActivation(node, around, writer);
     return true;
   },
 };
+
+/** The same of any number of them, and of those that add a bias. */
+export const composedActivations: Rule = {
+  name: 'composed activations, of all sizes',
+  apply(node, around, writer) {
+    if (!/^(activation|biasedActivation)$/.test(node.op) || node.domain !== kernelDomain) return false;
+    composeActivation(node, around, writer);
+    return true;
+  },
+};
+
+function composeActivation({ op, inputs, outputs, attributes }: OnnxNode, around: NodesAround, writer: NodeWriter) {
+  const [given, bias] = inputs as [string, string];
+  const [y, slope] = outputs as [string, string];
+  const shape = around.shape(y)!;
+  const kind = (attributes.numbers as readonly number[]).at(-1)!;
+  const x = op === 'biasedActivation' ? writer.node('Add', [given, bias], shape) : given;
+  const share = shareOf(writer, x, kind, shape);
+  writer.node('Mul', [x, share], shape, { to: y });
+  if (around.readers(slope).length > 0) slopeOf(writer, [x, y, share], kind, slope, shape);
+}
 
 /** What a product adds to its rows, the kernel adds while it reads them: a Gemm would write its result for that twice. */
 export const biasOfActivation: Rule = {

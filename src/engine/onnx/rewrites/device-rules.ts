@@ -1,0 +1,128 @@
+/**
+ * What a graph is changed to for a device: operators of ONNX in the place of our kernels, which run on the processor, and of those that
+ * ONNX Runtime's provider for WebGPU does not have, or computes in an order that changes from run to run.
+ */
+import { elements } from '../../../ground/elements.js';
+import { kernelDomain } from '../graph.js';
+import { composedNormalizationGradients } from './composed-gradients.js';
+import type { NodeWriter } from './node-writer.js';
+import { pooledGradients } from './pooled-gradients.js';
+import type { Rule } from './rewrite.js';
+import { composedActivations } from './share-activations.js';
+
+const over = (axis: number) => ({ attributes: { axes: [axis], keepdims: 1 } });
+const floatCode = 1;
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+/** Ones where a class stands in its row. @param classes floats, [rows, 1] */
+function oneHot(writer: NodeWriter, classes: string, rows: number, columns: number): string {
+  const all = writer.floats(upTo(columns), [1, columns]);
+  const equal = writer.node('Equal', [classes, all], [rows, columns], { type: 'bool' });
+  return writer.node('Cast', [equal], [rows, columns], { attributes: { to: floatCode } });
+}
+
+/** Cross-entropy of softmax on class indices, and its gradient (kernels/assembly/cross-entropy.ts). */
+const composedCrossEntropy: Rule = {
+  name: 'composed cross-entropy',
+  apply({ op, domain, inputs, outputs, attributes }, _, writer) {
+    if (domain !== kernelDomain || !/^crossEntropy(Gradient)?$/.test(op)) return false;
+    const [rows, columns] = attributes.numbers as [number, number];
+    const [whole, one, flat] = [[rows, columns], [rows, 1], [rows]];
+    const x = writer.seenAs(inputs[0]!, whole);
+    const ones = oneHot(writer, writer.seenAs(inputs[1]!, one), rows, columns);
+    // A target that is no class has no loss and no gradient.
+    const counts = writer.node('ReduceMax', [ones], one, over(-1));
+    const given = (i: number) => writer.seenAs(inputs[i]!, one);
+    const greatest = inputs[2] === undefined ? writer.node('ReduceMax', [x], one, over(-1)) : given(2);
+    const powers = writer.node('Exp', [writer.node('Sub', [x, greatest], whole)], whole);
+    if (op === 'crossEntropyGradient') {
+      const shares = writer.node('Div', [powers, given(3)], whole);
+      const factor = writer.node('Mul', [given(4), counts], one);
+      writer.node('Mul', [writer.node('Sub', [shares, ones], whole), factor], whole, { to: outputs[0] });
+      return true;
+    }
+    const summed = (name: string) =>
+      writer.node('ReduceSum', [name, writer.int64([-1])], one, { attributes: { keepdims: 1 } });
+    const put = (name: string, to: string) => writer.node('Reshape', [name, writer.int64(flat)], flat, { to });
+    const below = writer.node('Sub', [greatest, summed(writer.node('Mul', [x, ones], whole))], one);
+    const others = writer.node('Sub', [writer.float(1), counts], one);
+    const sums = writer.node('Add', [writer.node('Mul', [summed(powers), counts], one), others], one);
+    put(greatest, outputs[0]!);
+    put(writer.node('Mul', [below, counts], one), outputs[1]!);
+    put(sums, outputs[2]!);
+    return true;
+  },
+};
+
+/** Rows added up at places, as the gradient of an embedding is: a product, whose order is fixed where sums of ScatterND race. */
+const orderedScatter: Rule = {
+  name: 'ordered sums at places',
+  apply({ op, inputs, outputs, attributes }, around, writer) {
+    if (op !== 'ScatterND' || attributes.reduction !== 'add') return false;
+    const [, places, updates] = inputs as [string, string, string];
+    const cast = around.maker(places)?.op === 'Cast' ? around.maker(places)!.inputs[0]! : places;
+    const [count, depth] = around.shape(places) ?? around.shape(cast) ?? [];
+    const shape = around.shape(outputs[0]!);
+    if (count === undefined || depth !== 1 || !shape) return false;
+    const [length, ...rest] = shape as [number, ...number[]];
+    const columns = elements(rest);
+    const classes = writer.node('Cast', [cast], [count, 1], { attributes: { to: floatCode } });
+    const rows = writer.seenAs(updates, [count, columns]);
+    const inputsOf = [oneHot(writer, classes, count, length), rows];
+    const sum = writer.node('Gemm', inputsOf, [length, columns], { attributes: { transA: 1 } });
+    writer.node('Reshape', [sum, writer.int64(shape)], shape, { to: outputs[0] });
+    return true;
+  },
+};
+
+/** Only ONNX Runtime's own domain has a product that transposes its factors. */
+const plainProduct: Rule = {
+  name: 'plain product',
+  apply({ op, inputs, outputs, attributes }, around, writer) {
+    if (op !== 'FusedMatMul') return false;
+    const shapes = inputs.map((name) => around.shape(name));
+    const shape = around.shape(outputs[0]!);
+    const known = ['transA', 'transB'];
+    if (!shape || shapes.some((each) => !each) || Object.keys(attributes).some((name) => !known.includes(name)))
+      return false;
+    const factors = inputs.map((name, i) => {
+      if (attributes[known[i]!] !== 1) return name;
+      const own = shapes[i]!;
+      const perm = [...upTo(own.length - 2), own.length - 1, own.length - 2];
+      return writer.node(
+        'Transpose',
+        [name],
+        perm.map((axis) => own[axis]!),
+        { attributes: { perm } },
+      );
+    });
+    writer.node('MatMul', factors, shape, { to: outputs[0] });
+    return true;
+  },
+};
+
+/** Along the last axis. */
+const plainLogSoftmax: Rule = {
+  name: 'plain log softmax',
+  apply({ op, inputs, outputs }, around, writer) {
+    if (op !== 'LogSoftmax') return false;
+    const shape = around.shape(outputs[0]!);
+    if (!shape) return false;
+    const one = [...shape.slice(0, -1), 1];
+    const axis = { attributes: { keepdims: 1 } };
+    const below = writer.node('Sub', [inputs[0]!, writer.node('ReduceMax', inputs, one, over(-1))], shape);
+    const sums = writer.node('ReduceSum', [writer.node('Exp', [below], shape), writer.int64([-1])], one, axis);
+    writer.node('Sub', [below, writer.node('Log', [sums], one)], shape, { to: outputs[0] });
+    return true;
+  },
+};
+
+export const deviceRules: readonly Rule[] = [
+  composedActivations,
+  composedNormalizationGradients,
+  composedCrossEntropy,
+  pooledGradients,
+  orderedScatter,
+  plainProduct,
+  plainLogSoftmax,
+];
