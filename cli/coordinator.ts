@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import type { CoordinateOptions } from '../coordinator/world/coordinate.js';
 import { loadRunConfig } from '../src/config/load-config.js';
 import type { EndEvent } from '../src/report/events.js';
+import { metricsFlags, withMetrics } from './metrics.js';
 import { pair, portNumber } from './network.js';
 import {
   checkResume,
@@ -51,7 +52,9 @@ It prints the command that joins a worker. Exit codes are those of lockstep trai
 async function runCoordinator(file: string | undefined, flags: CoordinatorFlags, command: Command): Promise<void> {
   checkRunGiven(file, flags.resume, command);
   hideToken(flags, 'lockstep coordinator');
-  await trainUntilInterrupted(flags.json, (watch) => start(file, flags, watch));
+  await trainUntilInterrupted(flags.json, (watch) =>
+    withMetrics(metricsFlags(flags), watch, (watched) => start(file, flags, watched)),
+  );
 }
 
 async function start(

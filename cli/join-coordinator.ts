@@ -13,6 +13,7 @@ import { type JobStart, lockRun, type RunLock } from '../src/report/run-lock.js'
 import { generateToken } from '../src/wire/handshake.js';
 import { hostAndPort } from '../src/wire/url.js';
 import type { JoinRequest } from './join-request.js';
+import { withMetrics } from './metrics.js';
 import { trainUntilInterrupted } from './running.js';
 
 /** What sysexits.h calls EX_TEMPFAIL: the same command, started again, goes on. */
@@ -24,7 +25,7 @@ export async function joinAsCoordinator(launch: Launch, request: JoinRequest): P
   let isResumable = false;
   const train = async (watch: Watch) => {
     try {
-      const end = await new Leader(launch, request, watch).run();
+      const end = await withMetrics(request.metrics, watch, (watched) => new Leader(launch, request, watched).run());
       isResumable = end?.interrupted === true;
       return end;
     } catch (error) {

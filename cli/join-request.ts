@@ -6,6 +6,7 @@ import { findLaunch, type Launch, type LaunchFlags } from '../src/launch/launch.
 import { holdLifeLine } from '../src/launch/life-line.js';
 import { meetingOf } from '../src/launch/meeting.js';
 import { performLastActs } from '../src/report/last-acts.js';
+import { metricsFlags } from './metrics.js';
 import { tellMistake } from './outcome.js';
 import { checkResume, sealed, stepLimit, threadCount, timeoutOf, wholeNumber } from './running.js';
 import type { RunFlags, SharedFlags } from './shared-options.js';
@@ -41,6 +42,7 @@ export async function prepareRank(file: string | undefined, flags: JoinFlags) {
         flags.threads === undefined ? Math.min(threadsFor(launch), threadCount(undefined)) : threadCount(flags.threads),
       steps: stepLimit(flags.steps),
       timeout: timeoutOf(flags.timeout) ?? 600,
+      metrics: metricsFlags(flags),
     };
     return { launch, request };
   } catch (error) {

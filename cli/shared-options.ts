@@ -114,6 +114,8 @@ export interface RunFlags extends Pick<SharedFlags, 'threads' | 'set' | 'out' | 
   readonly steps?: string;
   readonly trace?: string;
   readonly ledger?: boolean;
+  readonly metricsPort?: string;
+  readonly metricsHost?: string;
 }
 
 /** Adds the options of these. */
@@ -123,7 +125,9 @@ export function withRunOptions(command: Command): Command {
     .option('--seal', 'keep the test split closed: the run does not look at it (evaluation.seal)')
     .option('--steps <n>', 'end after so many steps, with a checkpoint to go on from')
     .option('--trace <file>', 'write a Chrome trace of every phase of every thread or worker')
-    .option('--ledger', 'record in ledger.jsonl which examples went into each step');
+    .option('--ledger', 'record in ledger.jsonl which examples went into each step')
+    .option('--metrics-port <n>', 'serve OpenMetrics for Prometheus at /metrics on this port; 0 for any')
+    .option('--metrics-host <address>', 'address that they are served on (default: 127.0.0.1, this machine only)');
   return withShared(command, 'out', 'json');
 }
 

@@ -7,6 +7,7 @@ import type { EndEvent } from '../src/report/events.js';
 import { jsonLine } from '../src/report/json.js';
 import { learningCurveText } from '../src/report/learning-curve.js';
 import { terminalColumns, wrapLines } from '../src/report/wrap.js';
+import { metricsFlags, withMetrics } from './metrics.js';
 import { checkResume, checkRunGiven, sealed, stepLimit, threadCount, trainUntilInterrupted } from './running.js';
 import { type RunFlags, withConfig, withRunOptions } from './shared-options.js';
 
@@ -46,7 +47,9 @@ Exit codes: 0 done, 1 failed run (a loss that is not finite, a model that could 
 
 async function runTrain(file: string | undefined, flags: TrainFlags, command: Command): Promise<void> {
   checkRunGiven(file, flags.resume, command);
-  await trainUntilInterrupted(flags.json, (watch) => start(file, flags, watch));
+  await trainUntilInterrupted(flags.json, (watch) =>
+    withMetrics(metricsFlags(flags), watch, (watched) => start(file, flags, watched)),
+  );
 }
 
 /** @throws ConfigError unless they are parts, ascending */

@@ -51,6 +51,7 @@ export type {
   TextVisit,
 } from '../src/scores/text-scores.js';
 export { type ScoreTextsOptions, scoreTexts, type Texts } from '../src/scores/texts.js';
+export { type MetricsOptions, type ServedMetrics, serveMetrics } from '../src/track/openmetrics/serve.js';
 export type { Channel, ChannelEvents, OpenChannel, Transport } from '../src/wire/transport.js';
 export { type CalibrateOptions, type CalibrationResult, calibrate } from './inference/calibrate-model.js';
 export { type CheckResult, check } from './inference/check.js';

@@ -59,6 +59,15 @@ export class WorkerTotals {
     return all === 0 ? 0 : (this.#counts.get(name)?.shards ?? 0) / all;
   }
 
+  /** Bytes that crossed the connections of all workers so far. */
+  get bytes(): { readonly bytesSent: number; readonly bytesReceived: number } {
+    const all = this.summary();
+    return {
+      bytesSent: all.reduce((sum, { bytesSent }) => sum + bytesSent, 0),
+      bytesReceived: all.reduce((sum, { bytesReceived }) => sum + bytesReceived, 0),
+    };
+  }
+
   /** Every worker that there was, in the order in which they joined. */
   summary(): WorkerSummary[] {
     return [...this.#counts.values()].map((counts) => {

@@ -226,7 +226,7 @@ export class World implements Roster, Turning {
 
   /** Reports who is there. */
   show(): void {
-    this.#options.report({ event: 'world', workers: this.infos() });
+    this.#options.report({ event: 'world', workers: this.infos(), ...this.totals.bytes });
   }
 
   /** Says goodbye to everybody. */

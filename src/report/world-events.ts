@@ -33,6 +33,9 @@ export interface WorkerInfo {
 export interface WorldEvent {
   event: 'world';
   workers: WorkerInfo[];
+  /** Bytes that the coordinator has exchanged with workers so far, those that are gone included. */
+  bytesSent: number;
+  bytesReceived: number;
 }
 
 /** What happened to a worker. */

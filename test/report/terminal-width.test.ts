@@ -111,7 +111,7 @@ const events: RunEvent[] = [
     join: 'lockstep worker ws://192.168.100.1:7474 --token 0123456789abcdefghijklmnopqrstuv',
     note: `a worker on another machine needs a line to this address, and a token that nobody else has`,
   },
-  { event: 'world', workers: [worker(1), worker(2)] },
+  { event: 'world', bytesSent: 0, bytesReceived: 0, workers: [worker(1), worker(2)] },
   { event: 'worker', change: 'lost', name: 'rack1.example', address: '192.168.100.1:53434', step: 12, reason: why },
   { event: 'waiting', step: 12, present: 1, minimum: 3, away: ['rack1.example', 'rack2.example', 'rack3.example'] },
   {

@@ -57,7 +57,16 @@ describe('text of wide characters', () => {
         2 + most + 2,
       ],
       workers: [
-        worldText({ event: 'world', workers: names.map((name, id) => ({ ...worker, id, name })) }, colors, 80)
+        worldText(
+          {
+            event: 'world',
+            bytesSent: 0,
+            bytesReceived: 0,
+            workers: names.map((name, id) => ({ ...worker, id, name })),
+          },
+          colors,
+          80,
+        )
           .split('\n')
           .slice(1)
           .join('\n'),

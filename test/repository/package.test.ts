@@ -46,6 +46,7 @@ const known = [
   /^(?:CHANGELOG|README|LICENSE|package)(?:\.md|\.json)?$/,
   /^configs\/[\w-]+\.(?:yaml|ts|schema\.json)$/,
   /^docs\/(?:[\w-]+\/)*[\w-]+\.md$/,
+  /^docs\/grafana-dashboard\.json$/,
   /^scripts\/(?:tensorflow\.mjs|movielens\.py)$/,
   /^dist\/src\/kernels\/[\w-]+\.wasm$/,
   /^dist\/program\/[\w-]+\.js$/,
