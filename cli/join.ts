@@ -28,7 +28,8 @@ Examples:
   mpirun -np 8 npx lockstep join configs/mnist.yaml
   lockstep join configs/mnist.yaml --rank 1 --size 2 --coordinator 10.0.0.1:7474 --job mnist-3
 
-Rank 0 coordinates and shows what happens; all ranks compute. A job that is started anew goes on with its run.
+Rank 0 coordinates and shows what happens; all ranks compute, by default on the cores that the launcher gives each of them, else on
+its share of the machine. A job that is started anew goes on with its run.
 Without LOCKSTEP_TOKEN in the environment, all nodes share the folder of --out, where rank 0 leaves a token.
 Exit codes: 0 the run is over, 1 failed run, 2 bad input, 75 the run is not over and the same command goes on with it:
 it was stopped by a signal, after a checkpoint, or ranks were missing.`,

@@ -80,7 +80,10 @@ const makers: Readonly<Record<keyof SharedFlags, () => Option>> = {
   force: option('--force', 'replace files that are there'),
   seed: option('--seed <n>', 'decides what is drawn (default: 0)'),
   out: option('--out <dir>', "folder that receives the run's or report's own (default: runs)"),
-  token: option('--token <token>', 'what workers must know to join (default: $LOCKSTEP_TOKEN, else a new random one)'),
+  token: option(
+    '--token <token>',
+    'what workers must know to join (default: $LOCKSTEP_TOKEN, else a random one of the coordinator)',
+  ),
   tlsCert: option('--tls-cert <file>', 'certificate in PEM, for wss://'),
   tlsKey: option('--tls-key <file>', 'its private key in PEM'),
   cache: option('--cache <dir>', 'where data sets are kept from one run to the next'),

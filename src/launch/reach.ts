@@ -11,7 +11,9 @@ export async function firstReachable(urls: readonly string[], patience: number):
   return urls.find((_, i) => reached[i]);
 }
 
-function isReachable(url: string, patience: number): Promise<boolean> {
+async function isReachable(url: string, patience: number): Promise<boolean> {
+  // What a launcher calls a node need not be one.
+  if (!URL.canParse(url)) return false;
   const { hostname, port } = new URL(url);
   return new Promise((resolve) => {
     const socket = connect({ host: hostname.replaceAll(/^\[|\]$/g, ''), port: Number(port), timeout: patience });

@@ -8,6 +8,9 @@ import { z } from 'zod';
 import { ConfigError, OutputError } from '../errors.js';
 import { makeFolders, writeFileAtomically } from '../ground/atomic-file.js';
 
+/** Bytes of a notice: far more than any has. */
+const most = 1 << 16;
+
 const common = { id: z.string(), host: z.string() };
 const schema = z.discriminatedUnion('state', [
   /** Reads data and compiles. */
@@ -17,7 +20,7 @@ const schema = z.discriminatedUnion('state', [
   z.object({
     state: z.literal('over'),
     ...common,
-    exitCode: z.int(),
+    exitCode: z.int().min(0).max(255),
     message: z.string(),
     remedy: z.string(),
   }),
@@ -86,7 +89,8 @@ export function readNotice(file: string): Notice | undefined {
 function readOwn(file: string): string | undefined {
   let descriptor: number;
   try {
-    descriptor = openSync(file, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+    // A pipe that somebody has put there would be waited for, deaf to signals.
+    descriptor = openSync(file, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // ESTALE: a network file system on which it has just been replaced.
@@ -94,7 +98,11 @@ function readOwn(file: string): string | undefined {
     throw foreign(file, `cannot be read (${code})`);
   }
   try {
-    const { uid, mode } = fstatSync(descriptor);
+    const status = fstatSync(descriptor);
+    if (!status.isFile()) throw foreign(file, 'is no ordinary file');
+    if (status.size > most)
+      throw foreign(file, `has ${status.size} bytes, and no word of rank 0 has more than ${most}`);
+    const { uid, mode } = status;
     const own = process.geteuid?.();
     if (own !== undefined && uid !== own) throw foreign(file, `belongs to user ${uid}, and you are user ${own}`);
     if (own !== undefined && (mode & 0o077) !== 0) throw foreign(file, 'may be read or written by others');

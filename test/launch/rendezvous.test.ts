@@ -1,5 +1,16 @@
 /** The file by which ranks meet: for one user's eyes, and believed only where nobody else can have written it. */
-import { chmodSync, chownSync, existsSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -92,6 +103,31 @@ posix.describe('a notice that is not to be trusted', () => {
     expect(() => readNotice(file)).toThrow('is not trusted');
   });
 
+  it('is a file of a few bytes: a pipe is not waited for, and a folder or a huge file not read', () => {
+    const fill: Record<string, (file: string) => void> = {
+      'no ordinary file': (file) => mkdirSync(file, { mode: 0o700 }),
+      'is no ordinary file': (file) => execFileSync('mkfifo', ['-m', '600', file]),
+      'has 3000000000 bytes': (file) => {
+        writeFileSync(file, '', { mode: 0o600 });
+        truncateSync(file, 3e9);
+      },
+    };
+    for (const [why, make] of Object.entries(fill)) {
+      const file = newFile();
+      make(file);
+      expect(() => readNotice(file)).toThrow(why);
+    }
+  });
+
+  it('says no exit code that a process cannot have', () => {
+    const file = newFile();
+    const over = { state: 'over' as const, id: 'a', host: 'n1', message: 'x', remedy: 'y' };
+    for (const exitCode of [-256, 256]) {
+      writeNotice(file, { ...over, exitCode });
+      expect(readNotice(file)).toBeUndefined();
+    }
+  });
+
   it('does not keep the mode of what was left there', () => {
     const file = newFile();
     writeFileSync(`${file}.partial`, '', { mode: 0o666 });
@@ -117,7 +153,7 @@ it('of several addresses the first is taken where somebody listens', async () =>
   await new Promise((resolve) => servers[0].close(resolve));
   try {
     expect(await firstReachable([closed, open], 2000)).toBe(open);
-    expect(await firstReachable([closed], 2000)).toBeUndefined();
+    expect(await firstReachable([closed, 'ws://no host:1'], 2000)).toBeUndefined();
   } finally {
     servers[1].close();
   }
