@@ -1,19 +1,17 @@
 /** `lockstep join` under a real Open MPI: the bits of one process, and what Ctrl-C comes to, which leaves the ranks a second. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { beforeAll, expect } from 'vitest';
 import { newFolders, writeConfig } from '../support/folder.js';
+import { withoutMpirun } from '../support/mpi.js';
 import { cliFile } from '../support/package.js';
 import { trained } from '../support/runs.js';
 import { skipIf } from '../support/skip-if.js';
 
-const reason =
-  spawnSync('mpirun', ['--version']).error &&
-  'join under MPI: needs mpirun (Debian: apt-get install --no-install-recommends openmpi-bin)';
-const mpi = skipIf(reason);
+const mpi = skipIf(withoutMpirun);
 const newFolder = newFolders();
 
 const config = {
@@ -28,7 +26,7 @@ const config = {
 
 let hash: string;
 beforeAll(async () => {
-  if (!reason) hash = (await trained(writeConfig(newFolder(), 'run', config), [], newFolder())).end.sha256;
+  if (!withoutMpirun) hash = (await trained(writeConfig(newFolder(), 'run', config), [], newFolder())).end.sha256;
 });
 
 function mpirun(folder: string, args: readonly string[]) {

@@ -14,9 +14,10 @@ export const withoutMpi = ((): string | undefined => {
   }
 })();
 
-/** Why no job of several processes can be started here; undefined where one can. */
-export const withoutMpirun =
-  withoutMpi ?? (spawnSync('mpirun', ['--version']).status === 0 ? undefined : 'needs mpirun (openmpi-bin)');
+/** Why no job of Open MPI can be started here; undefined where one can. The program has this name in other implementations too. */
+export const withoutMpirun = /Open MPI/.test(spawnSync('mpirun', ['--version'], { encoding: 'utf8' }).stdout ?? '')
+  ? undefined
+  : 'needs mpirun of Open MPI (Debian: apt-get install --no-install-recommends openmpi-bin)';
 
 /** What Open MPI is told: a process that nobody launched is a job of its own; anybody may launch; cores are few. */
 const settings = {

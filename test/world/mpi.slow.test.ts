@@ -1,7 +1,7 @@
 /** Runs as jobs of Open MPI, started by its mpirun. */
 import { expect, it } from 'vitest';
 import { newFolders, writeConfig } from '../support/folder.js';
-import { runMpiJob, withoutMpirun } from '../support/mpi.js';
+import { runMpiJob, withoutMpi, withoutMpirun } from '../support/mpi.js';
 import { trained } from '../support/runs.js';
 import { skipIf } from '../support/skip-if.js';
 import { smallModel } from '../support/small.js';
@@ -17,7 +17,7 @@ const config = {
   cluster: { transport: 'mpi' },
 };
 
-skipIf(withoutMpirun).describe('a job of Open MPI', () => {
+skipIf(withoutMpi ?? withoutMpirun).describe('a job of Open MPI', () => {
   it('comes to the parameters of one process, and ends well', async () => {
     const folder = newFolder();
     const file = writeConfig(folder, 'job', config);
