@@ -31,8 +31,8 @@ export async function explain(place: string, input: GivenInputs, options: Explai
   const text = given?.kind === 'text' ? await textInputs(String(input), given) : undefined;
   // What the text goes on with, where the model says something after every place.
   const explainer = await explainerOf(saved, parts, {
-    ...(given?.kind === 'text' && given.targets === 'all' && { place: text?.place }),
     ...options,
+    place: options.place ?? (given?.kind === 'text' && given.targets === 'all' ? text?.place : undefined),
   });
   if (!isNamedBaseline(baseline)) {
     explainer.compareWith(await onlyExample(await batchesOf(saved, baseline, options, []), baseline));

@@ -136,7 +136,9 @@ describe('a column of texts', () => {
       'gap.csv',
       `text,mood,stars\n"fine",good,4\n,bad,2\n${csv(rows).split('\n').slice(1).join('\n')}`,
     );
-    expect((await refusal({ file: gap })).problem).toBe(`${gap}, line 3: column text has no value`);
+    const plain = await refusal({ file: gap });
+    expect(plain.problem).toBe(`${gap}, line 3: column text has no value`);
+    expect(plain.remedy).toBe('fill it in, or set data.missing: drop (a text has no mean)');
     const mean = await refusal({ file: gap, missing: 'mean' });
     expect(mean.problem).toBe(`${gap}, line 3: column text holds no value, and a text has no mean`);
     expect((await load({ file: gap, missing: 'drop' })).examples.count).toBe(rows.length + 1);

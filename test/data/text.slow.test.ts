@@ -231,6 +231,21 @@ describe('mistakes', () => {
     expect(remedy).toContain(of > 0 ? `a window of at most ${of - 1}` : 'more text');
   });
 
+  it('one document for several splits', async () => {
+    const { problem, remedy } = await failure('abc\nde', {
+      window: 2,
+      documents: { separator: '--' },
+      validation: 0.5,
+    });
+    expect(problem).toContain(
+      'the text is one document, which no split divides, and nothing is left for the validation',
+    );
+    expect(remedy).toBe('correct data.documents, or set data.validation to 0 or to files of their own');
+    expect(
+      (await load('abc\n--de', { window: 2, documents: { separator: '--' }, validation: 0.5 })).splits.validation,
+    ).toHaveLength(1);
+  });
+
   it('that fits into training alone is told the longest that fits into every split', async () => {
     const { problem, remedy } = await failure(distinct(100), { window: 95, validation: 0.1 });
     expect(problem).toContain('do not fit into the 90 of the training split');

@@ -308,6 +308,9 @@ describe('characters', () => {
     expect(last.place).toBe(5);
     expect(partsOf(last).map(({ value }) => value)).toEqual([...' what']);
     expect(Math.abs(last.residual!)).toBeLessThan(1e-5);
+    // The command gives every option, also those that are not there.
+    const [short] = await explanations(run, 'hat', { place: undefined });
+    expect(short.place).toBe(3);
     const [second] = await explanations(run, 'O: what', { place: 2, method: 'occlusion' });
     expect(partsOf(second).map(({ attribution }) => attribution !== 0)).toEqual([true, true, false, false, false]);
   });

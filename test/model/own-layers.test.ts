@@ -210,6 +210,15 @@ it.each([
   [{ transformerDecoder: { heads: 2, feedForward: 4, normalizeFirst: 'no' } }, /normalizeFirst: "no" is text/],
   [{ dense: { units: 4, useBias: 'No' } }, /useBias: "No" is text/],
   [{ logits: { useBias: 'yes' } }, /useBias: "yes" is text/],
+  [{ transformerDecoder: { heads: 2, feedForward: 4, rotary: 1 } }, /rotary: 1 is neither true nor false/],
+  [{ gru: { units: 4, resetAfter: 1 } }, /resetAfter: 1 is neither true nor false/],
+  [{ logits: { repeat: 2 } }, /cannot be repeated/],
+  [{ positionEmbedding: { kind: 'sinusodial' } }, /kind: there is no "sinusodial"/],
+  [
+    { positionEmbedding: { kind: 'rotary' } },
+    /rotary turns what the layers of attention after it compare, and there are none/,
+  ],
+  [{ documentIds: { endOfText: 1 } }, /documentIds reads tokens/],
   [{ rmsNormalization: { epsilon: -1 } }, /epsilon: -1 is not a number of at least 0/],
   [{ tokenAndPositionEmbedding: {} }, /there is no width/],
   [

@@ -96,12 +96,13 @@ export function isComplete(
   const gap = cells.includes(null) ? columns.findIndex((_, i) => gaps(i)) : -1;
   if (gap < 0) return true;
   if (missing === 'drop') return false;
-  const { name, role } = columns[gap];
+  const { name, role, text } = columns[gap];
+  const kind = role === 'feature' ? text && 'text' : withoutMean[role];
   throw new DataError(
     `${placeIn(table, row)}: column ${name} has no value`,
-    role === 'feature'
+    kind === undefined
       ? 'fill it in, or train with data.missing: mean (or drop, to leave out such rows)'
-      : `fill it in, or set data.missing: drop (a ${withoutMean[role]} has no mean)`,
+      : `fill it in, or set data.missing: drop (a ${kind} has no mean)`,
   );
 }
 

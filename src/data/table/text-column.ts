@@ -108,9 +108,10 @@ export function tokensOf(
 ): readonly number[] {
   const tokens = cell === null ? [] : tokenizer.encode(textOf(cell));
   if (tokens.length === 0) {
-    const what = cell === null ? 'no value' : `${JSON.stringify(textOf(cell))}, which has no token`;
+    const what =
+      cell === null ? 'no value, and a text has no mean' : `${JSON.stringify(textOf(cell))}, which has no token`;
     throw new DataError(
-      `${where()}: column ${name} holds ${what}, and a text has no mean`,
+      `${where()}: column ${name} holds ${what}`,
       cell === null ? 'leave the row out, as data.missing: drop does' : 'leave the row out',
     );
   }

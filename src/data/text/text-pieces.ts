@@ -52,7 +52,7 @@ export function textWindows(pieces: Pieces, config: TextConfig, ends?: Uint8Arra
   const part = (name: keyof Splits, step: number) => {
     if (name !== 'training' && parts[name] === 0) return new Int32Array(0);
     const { start, end } = pieces[name];
-    if (end - start <= window) throw tooShort(name, pieces, config);
+    if (end - start <= window) throw tooShort(name, pieces, config, ends);
     const count = Math.floor((end - window - 1 - start) / step) + 1;
     const starts = Int32Array.from({ length: count }, (_, i) => start + i * step);
     // Where a window has several targets, the others count.
@@ -66,7 +66,7 @@ export function textWindows(pieces: Pieces, config: TextConfig, ends?: Uint8Arra
   };
 }
 
-function tooShort(name: keyof Splits, pieces: Pieces, config: TextConfig): DataError {
+function tooShort(name: keyof Splits, pieces: Pieces, config: TextConfig, ends?: Uint8Array): DataError {
   const { window } = config;
   const parts = heldOutParts(config);
   const lengthOf = (split: keyof Splits) => Math.max(0, pieces[split].end - pieces[split].start);
@@ -75,7 +75,16 @@ function tooShort(name: keyof Splits, pieces: Pieces, config: TextConfig): DataE
   const held = (['validation', 'test'] as const).filter((split) => parts[split] !== 0);
   const most = Math.min(...(['training', ...held] as const).map(lengthOf)) - 1;
   const section = sectionOf(config);
-  const isOwn = givenOf(config).some(({ split }) => split === name);
+  const own: (keyof Splits)[] = givenOf(config).map(({ split }) => split);
+  const isOwn = own.includes(name);
+  const shared = held.filter((split) => !own.includes(split));
+  if (ends && tokens === 0 && !isOwn && documentsIn(['training', ...shared], pieces, ends) === 1) {
+    const keys = shared.map((split) => `${section}.${split}`).join(' and ');
+    return new DataError(
+      `data.documents: the text is one document, which no split divides, and nothing is left for the ${name} split`,
+      `correct data.documents, or set ${keys} to 0 or to files of their own`,
+    );
+  }
   const share = isOwn
     ? 'a longer file'
     : name === 'training'
@@ -86,6 +95,12 @@ function tooShort(name: keyof Splits, pieces: Pieces, config: TextConfig): DataE
     `use ${most > 0 ? `a window of at most ${most}` : 'more text'}, or ${share}`,
   );
 }
+
+const documentsIn = (splits: readonly (keyof Splits)[], pieces: Pieces, ends: Uint8Array): number =>
+  splits.reduce((sum, name) => {
+    const own = ends.subarray(pieces[name].start, pieces[name].end);
+    return sum + own.reduce((some, end) => some + end, 0);
+  }, 0);
 
 /** What tokens are called. */
 export const tokensText = ({ tokens }: TextConfig): string => (tokens === 'characters' ? 'characters' : 'tokens');

@@ -2,7 +2,7 @@
 import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
 
-import { type Args, shapesOf, WeightedLayer } from './weighted-layer.js';
+import { type Args, shapesOf, singleShape, WeightedLayer } from './weighted-layer.js';
 
 /**
  * `documentIds`: of tokens [batch, places] the number of each place's document, from 0, [batch, places]. The token `endOfText` is the last
@@ -20,6 +20,11 @@ export class DocumentIds extends WeightedLayer {
       );
     }
     this.endOfText = args.endOfText as number;
+  }
+  override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    if (singleShape(inputShape).length !== 2)
+      throw new Error('documentIds reads tokens, [batch, places]: name them by from');
+    super.build(inputShape);
   }
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     return tf.tidy(() => {

@@ -67,13 +67,15 @@ export function createLayer(kind: string, options: LayerOptions, words: Words, w
     return createLayer(name, inner ?? {}, words, `${where}.${name}`);
   };
   const resolved = Object.fromEntries(
-    Object.entries(options).map(([key, value]) => {
-      if (value === 'classes' || value === 'categories') return [key, numberFor(value, words, where, key)];
+    Object.entries(options).flatMap(([key, value]) => {
+      // An option without a value is its default, as layers of tfjs have it.
+      if (isOwn && value === null) return [];
+      if (value === 'classes' || value === 'categories') return [[key, numberFor(value, words, where, key)]];
       // A copy, because tfjs writes into the options of regularizers and initializers, and the config is frozen.
-      return [
-        key,
-        nestedKeys.includes(key) ? nested(value) : structuredClone(isOwn ? value : knownActivation(key, value)),
-      ];
+      const own = nestedKeys.includes(key)
+        ? nested(value)
+        : structuredClone(isOwn ? value : knownActivation(key, value));
+      return [[key, own]];
     }),
   );
   if (!isOwn) for (const [key, value] of Object.entries(resolved)) checkActivation(key, value, where);
@@ -95,9 +97,13 @@ function checkNumber(key: string, value: unknown, where: string): void {
   throw new ModelError(`${where}: ${key}: ${JSON.stringify(value)} is not ${rule}`, 'correct it');
 }
 
-function checkFlag(key: string, value: unknown, where: string): void {
-  if (key === 'name' || typeof value !== 'string' || !flagWords.includes(value.toLowerCase())) return;
-  throw new ModelError(`${where}: ${key}: ${JSON.stringify(value)} is text`, 'write true or false, without quotes');
+/** @param used what the layer makes of the value: some take 1 for false */
+function checkFlag(key: string, value: unknown, used: unknown, where: string): void {
+  const isWord = key !== 'name' && typeof value === 'string' && flagWords.includes(value.toLowerCase());
+  const isFlag = typeof used === 'boolean' && typeof value !== 'boolean' && value != null;
+  if (!isWord && !isFlag) return;
+  const what = typeof value === 'string' ? 'is text' : 'is neither true nor false';
+  throw new ModelError(`${where}: ${key}: ${JSON.stringify(value)} ${what}`, 'write true or false, without quotes');
 }
 
 function numberFor(word: keyof Words, words: Words, where: string, key: string): number {
@@ -111,15 +117,16 @@ function checkOptions(layer: Layer, options: LayerOptions, isOwn: boolean, where
   const given = Object.keys(options);
   // Layers of tfjs do not report all of their options; ours do, and have fields besides.
   const fields = isOwn ? [] : Object.keys(layer);
-  const known = new Set([...Object.keys(layer.getConfig()), ...fields, ...silentOptions, ...nestedKeys]);
+  const used = layer.getConfig();
+  const known = new Set([...Object.keys(used), ...fields, ...silentOptions, ...nestedKeys]);
   const unknown = given.find((key) => !known.has(key));
   if (unknown) {
-    const remedy = oneOf(unknown, Object.keys(layer.getConfig()));
+    const remedy = oneOf(unknown, Object.keys(used));
     throw new ModelError(`${where}: the layer has no option ${unknown}`, remedy);
   }
   for (const key of given) {
     checkNumber(key, options[key], where);
-    checkFlag(key, options[key], where);
+    checkFlag(key, options[key], used[key], where);
   }
   checkLayer(layer, where);
   const constrained = given.find(

@@ -17,6 +17,7 @@ export interface ExpandedLayer {
 
 /** How `tokenAndPositionEmbedding` tells places apart. */
 const positions = ['learned', 'sinusoidal', 'rotary', 'none'];
+const kinds = positions.filter((kind) => kind !== 'none');
 
 /** Layers that can turn queries and keys by their places. */
 const attention = /^(transformer(de|en)coder|multiHeadAttention|groupedQueryAttention)$/i;
@@ -28,25 +29,42 @@ export const entryNames = ['tokenAndPositionEmbedding', 'logits'];
 export function expandedLayers(entries: readonly LayerConfig[]): ExpandedLayer[] {
   /** Whether attention turns by places what no embedding has marked. */
   let rotary = false;
-  return entries.flatMap((given, index) => {
+  /** What asked for it, until a layer turns. */
+  let idle: string | undefined;
+  const expanded = entries.flatMap((given, index) => {
     const [[kind, all]] = Object.entries(given) as [[string, LayerOptions | null]];
     const { repeat, ...options } = all ?? {};
     const where = `model.layers.${index} (${kind})`;
     const entry = { [kind]: options } as LayerConfig;
+    const isRotary = kind.toLowerCase() === 'positionembedding' && options.kind === 'rotary';
+    if (repeat !== undefined && (entryNames.includes(kind) || isRotary)) {
+      throw new ModelError(`${where}: cannot be repeated`, 'leave repeat out');
+    }
     if (kind === 'tokenAndPositionEmbedding') {
       rotary = options.position === 'rotary';
+      if (rotary) idle = `${where}: position`;
       return tokensAndPositions(options, where).map((layer) => ({ entry: layer, index }));
     }
     if (kind === 'logits') return [{ entry: logits(options, where), index }];
-    if (kind.toLowerCase() === 'positionembedding' && options.kind === 'rotary') {
+    if (isRotary) {
       const { kind: _, ...others } = options;
       refuse(others, ['kind'], `${where} of kind rotary`);
       rotary = true;
+      idle = `${where}: kind`;
       return [];
     }
-    if (rotary && attention.test(kind)) entry[kind] = { rotary: true, ...options };
+    if (kind.toLowerCase() === 'positionembedding') checkPosition(options.kind ?? 'learned', `${where}: kind`, kinds);
+    if (rotary && attention.test(kind)) {
+      entry[kind] = { rotary: true, ...options };
+      idle = undefined;
+    }
     return repeated(kind, entry[kind] as LayerOptions, repeat, where).map((layer) => ({ entry: layer, index }));
   });
+  if (idle === undefined) return expanded;
+  throw new ModelError(
+    `${idle}: rotary turns what the layers of attention after it compare, and there are none`,
+    'use learned or sinusoidal, or put it before them',
+  );
 }
 
 function repeated(kind: string, options: LayerOptions, repeat: unknown, where: string): LayerConfig[] {
@@ -75,12 +93,7 @@ function tokensAndPositions(options: LayerOptions, where: string): LayerConfig[]
       'say how many numbers stand for a token',
     );
   }
-  if (!positions.includes(position as string)) {
-    throw new ModelError(
-      `${where}: position: there is no ${JSON.stringify(position)}`,
-      oneOf(String(position), positions),
-    );
-  }
+  checkPosition(position, `${where}: position`, positions);
   const isMarked = position === 'learned' || position === 'sinusoidal';
   const named = (suffix: string) => (name === undefined ? {} : { name: `${name}${suffix}` });
   const tokens = {
@@ -93,6 +106,11 @@ function tokensAndPositions(options: LayerOptions, where: string): LayerConfig[]
   return isMarked
     ? [{ embedding: tokens }, { positionEmbedding: { kind: position, ...named('') } }]
     : [{ embedding: tokens }];
+}
+
+function checkPosition(position: unknown, where: string, known: readonly string[]): void {
+  if (known.includes(position as string)) return;
+  throw new ModelError(`${where}: there is no ${JSON.stringify(position)}`, oneOf(String(position), known));
 }
 
 function logits(options: LayerOptions, where: string): LayerConfig {
