@@ -4,7 +4,8 @@ import { type BackendName, backendNames, loadBackend } from '../../src/engine/ba
 import { type CompiledGraph, compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
 import { requireRoom } from '../../src/engine/onnx/memory-plan.js';
 import type { CompiledModel } from '../../src/engine/onnx/onnx-engine.js';
-import { runtimeVersion } from '../../src/engine/onnx/runtime.js';
+import { chosenProvider } from '../../src/engine/onnx/providers.js';
+import { isWholeOnDevice, runtimeVersion } from '../../src/engine/onnx/runtime.js';
 import { modelsOf } from '../../src/engine/onnx/step-loop.js';
 import type { CutGraph } from '../../src/engine/onnx/subgraphs.js';
 import type { StepModel } from '../../src/engine/step.js';
@@ -48,10 +49,12 @@ export async function chooseEngine(
       if (recomputes && graphs.every((graph) => graph.plain && hashOf([graph.plain]) === hashOf([portable(graph)]))) {
         warn(`${asked}: the model has no block before its last one in which there is something to compute again`);
       }
+      tellOfDevice(models, warn);
       return { kind: 'onnx', models };
     } catch (error) {
       const other = error instanceof UnsupportedModelError || error instanceof EngineError;
-      if (engine === 'onnx' || !other) throw error;
+      // A device that was asked for is not left without a word.
+      if (engine === 'onnx' || !other || !chosenProvider().inPlace) throw error;
       warn(
         `${error.problem}; using engine tfjs, which is slower: a step takes 20 to 100 times as long on backends wasm and cpu`,
       );
@@ -80,6 +83,22 @@ export async function chooseEngine(
   // The cpu backend is always there and knows every kernel: what it cannot run is no matter of backends.
   if (last instanceof ModelError) throw last;
   throw new EngineError(`engine tfjs cannot run this model: ${reasons.join('; ')}`, 'see lockstep doctor');
+}
+
+/** What a device leaves to the processor, of the largest graph. */
+function tellOfDevice(models: readonly CompiledModel[], warn: (message: string) => void): void {
+  const { inPlace, name } = chosenProvider();
+  const graph = models.flatMap(({ gradients, evaluations }) => [...gradients.values(), ...evaluations.values()]).at(0);
+  if (inPlace || !graph) return;
+  const parts = graph.subgraphs.filter(
+    (subgraph) => subgraph.kind !== 'session' || !modelsOf(subgraph).every(isWholeOnDevice),
+  );
+  if (parts.length === 0) return;
+  const loops = parts.filter(({ kind }) => kind === 'loop').length;
+  const which = loops > 0 ? `, ${plural(loops, 'loop')} of recurrent layers among them` : '';
+  warn(
+    `${name} does not compute ${plural(parts.length, 'part')} of ${graph.subgraphs.length} of the model by itself${which}: numbers go to the processor and back`,
+  );
 }
 
 /**

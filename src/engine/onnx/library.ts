@@ -137,9 +137,10 @@ export class OnnxLibrary {
   /**
    * Makes a session of an encoded ModelProto.
    * @param optimized false takes less time, for one that only looks whether it can
+   * @param strict refuses a model of which the processor would have to compute a part
    * @throws EngineError when the provider is not there, Error when the model is refused
    */
-  session(model: Uint8Array, threads: number, optimized = true, provider = chosenProvider()): Pointer {
+  session(model: Uint8Array, threads: number, optimized = true, provider = chosenProvider(), strict = false): Pointer {
     const options = this.make('CreateSessionOptions');
     try {
       this.call('SetIntraOpNumThreads', options, threads);
@@ -147,6 +148,7 @@ export class OnnxLibrary {
       this.call('SetSessionGraphOptimizationLevel', options, optimized ? optimizeAll : optimizeNothing);
       this.call('SetSessionLogSeverityLevel', options, logFatal);
       this.call('AddSessionConfigEntry', options, 'session.use_env_allocators', '1');
+      if (strict) this.call('AddSessionConfigEntry', options, 'session.disable_cpu_ep_fallback', '1');
       this.#compute(options, provider);
       return this.make('CreateSessionFromArray', this.#environment, model, model.byteLength, options);
     } finally {

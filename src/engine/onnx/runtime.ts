@@ -1,6 +1,7 @@
 /** Sessions of ONNX Runtime: tensors are tied to one once, wherever they lie, and a run moves no number. */
+import { EngineError } from '../../errors.js';
 import { elements } from '../../ground/elements.js';
-import { loadLibrary, type OnnxLibrary, type Pointer } from './library.js';
+import { loadLibrary, type OnnxLibrary, type Pointer, reasonOf } from './library.js';
 import type { ElementType } from './proto.js';
 import { chosenProvider } from './providers.js';
 
@@ -89,9 +90,13 @@ class OnnxSession implements Session {
       return () => this.#run(binding);
     }
     return () => {
-      // As it binds an input, ONNX Runtime copies it to where the provider computes.
-      give();
-      this.#run(binding);
+      try {
+        // As it binds an input, ONNX Runtime copies it to where the provider computes.
+        give();
+        this.#run(binding);
+      } catch (error) {
+        throw deviceError(error as Error);
+      }
     };
   }
 
@@ -129,6 +134,24 @@ export const createSession = (model: Uint8Array, threads = 1): Session => new On
 /** @throws Error with what ONNX Runtime says, when it refuses the model */
 export function checkRuns(model: Uint8Array): void {
   loaded().free('ReleaseSession', loaded().session(model, 1, false));
+}
+
+/** Memory that a device has not, or a device that is lost: nothing that the model or the program could have known. */
+const deviceError = (error: Error): EngineError =>
+  new EngineError(
+    `execution provider ${chosenProvider().name} failed as it computed (${reasonOf(error)})`,
+    'where its memory is too small, use more training.shards or a smaller training.batchSize; where it was lost, go on from the newest checkpoint with --resume; --device cpu computes without it',
+  );
+
+/** Whether the chosen device computes all of a model that it runs: else ONNX Runtime leaves a part to the processor, without a word. */
+export function isWholeOnDevice(model: Uint8Array): boolean {
+  const library = loaded();
+  try {
+    library.free('ReleaseSession', library.session(model, 1, true, chosenProvider(), true));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The library would read and write beyond an array that is too short. */

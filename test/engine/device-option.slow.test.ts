@@ -1,0 +1,57 @@
+/** `--device` of commands: what trains on it, what is said of it, and what goes on elsewhere. */
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { eventOf, eventsOf, lockstep } from '../support/cli.js';
+import { newFolders } from '../support/folder.js';
+import { packageRoot } from '../support/package.js';
+import { skipIf } from '../support/skip-if.js';
+import { swiftshader, swiftshaderMissing } from '../support/swiftshader.js';
+
+const newFolder = newFolders();
+const config = join(packageRoot, 'configs/linear-regression.yaml');
+const training = ['train', config, '--json', '--set', 'training.epochs=3'];
+const noDriver = { VK_DRIVER_FILES: '/no/driver.json', VK_ICD_FILENAMES: '/no/driver.json' };
+
+skipIf(process.platform !== 'linux' && 'what drivers there are is told to Vulkan, which Linux has').it(
+  'ends a command where there is none, and auto takes the processor',
+  async () => {
+    const folder = newFolder();
+    const refused = await lockstep([...training, '--device', 'webgpu'], folder, noDriver);
+    expect(refused.code).toBe(2);
+    const { message, remedy } = eventOf(eventsOf(refused.stdout), 'error');
+    expect(message).toMatch(/^execution provider WebGPU does not load here \(/);
+    expect(remedy).toContain('--device cpu');
+    const taken = await lockstep([...training, '--device', 'auto', '--steps', '1'], folder, noDriver);
+    expect(taken.code).toBe(0);
+    expect(eventsOf(taken.stdout)).toContainEqual(
+      expect.objectContaining({
+        event: 'warning',
+        message: expect.stringContaining('--device auto takes the processor'),
+      }),
+    );
+  },
+);
+
+it('has a name that is known', async () => {
+  const { code, stdout } = await lockstep([...training, '--device', 'webgpo'], newFolder());
+  expect(code).toBe(2);
+  expect(eventOf(eventsOf(stdout), 'error')).toMatchObject({
+    message: '--device: there is no device "webgpo"',
+    remedy: expect.stringContaining('webgpu'),
+  });
+});
+
+skipIf(swiftshaderMissing).it(
+  'trains to the same bits twice, and its run goes on where there is no device',
+  async () => {
+    const ends: string[] = [];
+    for (const folder of [newFolder(), newFolder()]) {
+      const { stdout } = await lockstep([...training, '--device', 'webgpu', '--steps', '1'], folder, swiftshader);
+      ends.push(eventOf(eventsOf(stdout), 'end').sha256);
+      const run = join(folder, 'runs/linear-regression-1');
+      const { code } = await lockstep(['train', '--resume', run, '--json', '--device', 'cpu'], folder);
+      expect(code).toBe(0);
+    }
+    expect(ends[1]).toBe(ends[0]);
+  },
+);
