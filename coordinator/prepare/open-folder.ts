@@ -66,14 +66,14 @@ export function openFolder(
     const message = `${ledgerPath} does not have the steps ${ledger.step + 1} to ${step}: it could not be written then`;
     record.report({ event: 'warning', message });
   }
-  const trackers = openTrackers({ config, folder, step, model, optionsOf });
+  const trackers = openTrackers({ config, folder, step, model, optionsOf, report: record.report });
+  record.follow(trackers.map(({ report }) => report));
   cleanups.push(async () => {
     for (const tracker of trackers) await tracker.close();
   });
   const everybody: Reporter = (event) => {
     metrics.report(event);
     record.report(event);
-    for (const tracker of trackers) tracker.report(event);
   };
   return { folder, lock, ledger, logs, trackers, report: everybody };
 }

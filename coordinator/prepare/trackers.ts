@@ -6,7 +6,9 @@ import type { RunConfig } from '../../src/config/run-config.js';
 import type { StepModel } from '../../src/engine/step.js';
 import { OutputError } from '../../src/errors.js';
 import { tensorOf } from '../../src/model/slab.js';
+import type { Reporter } from '../../src/report/events.js';
 import type { LogOptions } from '../../src/report/log-file.js';
+import { hooksTracker } from '../../src/track/hooks/hook-queue.js';
 import type { GraphNode, HyperParameter } from '../../src/track/tensorboard/event.js';
 import { tensorboardTracker } from '../../src/track/tensorboard/tensorboard.js';
 import type { Tracker } from '../../src/track/tracker.js';
@@ -20,17 +22,26 @@ export interface TrackedRun {
   readonly model: StepModel;
   /** For what is written to the path. */
   readonly optionsOf: (path: string) => Required<LogOptions>;
+  /** For what they warn of. */
+  readonly report: Reporter;
 }
 
 /** @throws OutputError when nothing can be written */
-export function openTrackers({ config, folder, step, model, optionsOf }: TrackedRun): Tracker[] {
-  const { tensorboard } = config.track;
-  if (!tensorboard) return [];
+export function openTrackers(run: TrackedRun): Tracker[] {
+  const { folder, report, config } = run;
+  const { tensorboard, hooks } = config.track;
+  const warn = (message: string) => report({ event: 'warning', message });
+  const trackers = tensorboard ? [openTensorboard(run)] : [];
+  if (hooks) trackers.push(hooksTracker(hooks, folder, warn));
+  return trackers;
+}
+
+function openTensorboard({ config, folder, step, model, optionsOf }: TrackedRun): Tracker {
   const place = join(folder, 'tensorboard');
   const yaml = resolvedYaml(config);
   const described = { name: basename(folder), yaml, settings: settingsOf(config), layers: layersOf(model) };
   try {
-    return [tensorboardTracker(place, step, described, optionsOf(place))];
+    return tensorboardTracker(place, step, described, optionsOf(place));
   } catch (error) {
     throw new OutputError(
       `${place}: cannot be written (${(error as Error).message})`,

@@ -8,6 +8,8 @@ import type { Trainer } from './trainer.js';
 /** Milliseconds between two looks; and until the first step is seen, from which time is counted. */
 const interval = 100;
 const firstInterval = 10;
+/** Milliseconds from whose steps the time that is left is told. */
+const lately = 10_000;
 
 export interface WatchOptions {
   readonly trainer: Trainer;
@@ -35,6 +37,8 @@ export class EpochWatch {
   readonly #opened = performance.now();
   /** Whether no step of the epoch is the first of this process. */
   readonly #isWarm: boolean;
+  /** Steps that were done at moments of the last seconds, the earliest first. */
+  readonly #recent: { readonly time: number; readonly done: number }[] = [];
   /** When the first steps were seen to be done, and how many. */
   #begun: { readonly time: number; readonly done: number } | undefined;
   #timed = noSteps;
@@ -116,8 +120,19 @@ export class EpochWatch {
       steps: stepsPerEpoch,
       loss: this.#lossSum / done,
       ...this.speed,
-      secondsLeft: from ? (seconds / (done - from.done)) * (stepsPerEpoch - done) : Number.NaN,
+      secondsLeft: from ? this.#secondsAStep(done, seconds / (done - from.done)) * (stepsPerEpoch - done) : Number.NaN,
     });
+  }
+
+  /** By what was done lately: a machine that others use, or a world that changes, goes faster or slower than it did. @param sinceBegun of the whole epoch */
+  #secondsAStep(done: number, sinceBegun: number): number {
+    const time = performance.now();
+    this.#recent.push({ time, done });
+    while (this.#recent.length > 2 && time - this.#recent[1].time > lately) this.#recent.shift();
+    const [first] = this.#recent;
+    return done > first.done && time - first.time >= lately / 2
+      ? (time - first.time) / 1000 / (done - first.done)
+      : sinceBegun;
   }
 
   #tellSteps(done: number): void {

@@ -1477,6 +1477,31 @@ export interface RunConfigInput {
      * Event files for TensorBoard in the run's folder, `tensorboard/`: loss, metrics, rate and gradient norm, weights as histograms at each epoch, config and layers.
      */
     tensorboard?: boolean;
+    /**
+     * Programs and URLs that are told what happens, as a line of JSON: by standard input (with LOCKSTEP_HOOK and LOCKSTEP_RUN in the environment), or as the body. The run neither waits for them, but at its end, nor fails by them.
+     */
+    hooks?: {
+      /**
+       * At the end of the run, also where it was stopped: a command for the system's shell, or a URL, which gets a POST.
+       */
+      end?: string;
+      /**
+       * When the loss stops being finite: a command for the system's shell, or a URL, which gets a POST.
+       */
+      divergence?: string;
+      /**
+       * When a worker is lost: a command for the system's shell, or a URL, which gets a POST.
+       */
+      workerLost?: string;
+      /**
+       * After an epoch whose model is the best so far: a command for the system's shell, or a URL, which gets a POST.
+       */
+      best?: string;
+      /**
+       * Seconds that each may take; then it is ended.
+       */
+      timeout?: number;
+    };
   };
   /**
    * onnx compiles the model; tfjs runs it eagerly; auto takes onnx where it can.

@@ -24,8 +24,8 @@ const kind = {
  * @param file a YAML 1.2 file
  * @param overrides `path.to.key=value`, applied in order; the value is YAML, null removes the key
  * @returns the config with every default filled in, frozen throughout
- * @throws ConfigError naming every mistake with its path, value, rule, remedy and line; or when it names a module, and
- *   somebody else may have written it
+ * @throws ConfigError naming every mistake with its path, value, rule, remedy and line; or when it names a module
+ *   or a command, and somebody else may have written it
  */
 export function loadRunConfig(file: string, overrides: readonly string[] = []): RunConfig {
   const source = readYamlFile(file, kind);
@@ -35,7 +35,7 @@ export function loadRunConfig(file: string, overrides: readonly string[] = []): 
   const result = runSchema.safeParse({ name: nameOf(file), ...(config as object) }, { error: () => '' });
   if (!result.success) throw mistakesIn(source, explainIssues(config, result.error.issues), changes);
   refuseReservedKey(config);
-  if (namesCode(result.data)) requireOwn(file, file, ConfigError);
+  if (namesCode(result.data) || callsProgram(result.data)) requireOwn(file, file, ConfigError);
   return deepFreeze(result.data);
 }
 
@@ -48,6 +48,10 @@ export function namesCode({ model, data, loss, metrics }: RunConfig, otherModel 
     [...lossesIn(loss), ...metricsIn(metrics)].some(isCustom)
   );
 }
+
+/** Whether a run of this config runs commands. */
+const callsProgram = ({ track: { hooks = { timeout: 0 } } }: RunConfig): boolean =>
+  Object.values(hooks).some((hook) => typeof hook === 'string' && !/^https?:\/\//i.test(hook));
 
 /** The whole config as YAML, defaults included; loading it gives the same RunConfig. */
 export function resolvedYaml(config: RunConfig): string {

@@ -17,6 +17,8 @@ export class EventRecord {
   readonly #report: Reporter;
   #file: LogFile | undefined;
   #early = '';
+  /** Who hears of everything as long as the file is open. */
+  #followers: readonly Reporter[] = [];
 
   /** @param report told each event */
   constructor(report: Reporter) {
@@ -26,7 +28,13 @@ export class EventRecord {
   readonly report: Reporter = (event) => {
     this.write(event);
     this.#report(event);
+    for (const follower of this.#followers) follower(event);
   };
+
+  /** Lets others hear of all that comes. */
+  follow(followers: readonly Reporter[]): void {
+    this.#followers = followers;
+  }
 
   /** Writes an event down without telling it. */
   write(event: RunEvent): void {
@@ -39,6 +47,7 @@ export class EventRecord {
   /** Writes down how a run failed. */
   fail(error: Omit<ErrorEvent, 'event'>): void {
     try {
+      for (const follower of this.#followers) follower({ event: 'error', ...error });
       this.write({ event: 'error', ...error });
     } catch {
       // The folder is another's by now, or gone.
@@ -57,6 +66,7 @@ export class EventRecord {
   /** To be called when the file is closed. */
   close(): void {
     this.#file = undefined;
+    this.#followers = [];
   }
 }
 

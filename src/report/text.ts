@@ -16,6 +16,7 @@ import type {
   Throughput,
 } from './events.js';
 import { figureText } from './figure-text.js';
+import { sparkline } from './sparkline.js';
 import { type Colors, table, worldText } from './world-text.js';
 
 /**
@@ -32,6 +33,7 @@ export function textReporter(
   let epochs = 0;
   let headed = false;
   let seen = '';
+  const courses = new Map<string, number[]>();
   // The command that goes on with the run is the one that it was started with.
   let command = 'train';
   return (given) => {
@@ -47,6 +49,9 @@ export function textReporter(
       case 'columns':
         return write(columnsText(event, colors, width()));
       case 'epoch':
+        for (const [name, value] of [['loss', event.loss] as const, ...validated(event)]) {
+          courses.set(name, [...(courses.get(name) ?? []), value]);
+        }
         if (!headed) write(epochHeader(event, epochs, colors, width()));
         headed = true;
         return write(epochLine(event, epochs, colors, width()));
@@ -71,7 +76,7 @@ export function textReporter(
       case 'summary':
         return write(worldText(event, colors, width()));
       case 'end':
-        return write(endBlock(event, command, colors, width()));
+        return write(endBlock(event, courses, command, colors, width()));
       case 'error':
         return write(errorBlock(event, colors));
     }
@@ -122,8 +127,32 @@ function epochLine(event: EpochEvent, epochs: number, colors: Colors, width: num
   return `${[epoch, ...cells].join('  ')}${event.best ? `  ${colors.green('best')}` : ''}\n`;
 }
 
-function endBlock(event: EndEvent, command: string, colors: Colors, width: number): string {
-  const rows: [string, string][] = [];
+/** As `val loss`. */
+const validated = ({ validation }: EpochEvent): [string, number][] =>
+  Object.entries(validation ?? {}).map(([name, value]) => [`val ${name}`, value]);
+
+/** Columns of a course, and those that stand beside it. */
+const longestCourse = 40;
+const besideCourse = 48;
+
+/** How loss and metrics went over the epochs, where a terminal shows it. */
+function courseRows(courses: ReadonlyMap<string, readonly number[]>, width: number): [string, string][] {
+  const room = Math.min(longestCourse, width - besideCourse);
+  return [...courses].flatMap(([name, values]): [string, string][] => {
+    if (values.length < 3 || width === Number.POSITIVE_INFINITY) return [];
+    const ends = `${metricText(values[0])} to ${metricText(values.at(-1)!)}`;
+    return [[name, room >= 8 ? `${sparkline(values, room)}  ${ends}` : ends]];
+  });
+}
+
+function endBlock(
+  event: EndEvent,
+  courses: ReadonlyMap<string, readonly number[]>,
+  command: string,
+  colors: Colors,
+  width: number,
+): string {
+  const rows = courseRows(courses, width);
   if (event.interrupted) rows.push(['interrupted', 'the model is that of the last finished step']);
   if (event.stoppedEarly) {
     const best = event.bestEpoch === null ? 'none was the best' : `the best was ${event.bestEpoch}`;
