@@ -20,6 +20,7 @@ export const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   explain: async () => (await import('./explain.js')).explainCommand(),
   export: async () => (await import('./export.js')).exportCommand(),
   data: async () => (await import('./data.js')).dataCommand(),
+  track: async () => (await import('./track.js')).trackCommand(),
   scale: async () => (await import('./scale.js')).scaleCommand(),
   ui: async () => (await import('./ui.js')).uiCommand(),
   doctor: async () => (await import('./doctor.js')).doctorCommand(),

@@ -9,6 +9,8 @@ import { tensorOf } from '../../src/model/slab.js';
 import type { Reporter } from '../../src/report/events.js';
 import type { LogOptions } from '../../src/report/log-file.js';
 import { hooksTracker } from '../../src/track/hooks/hook-queue.js';
+import { mlflowTracker } from '../../src/track/mlflow/mlflow.js';
+import { mlflowParameters } from '../../src/track/mlflow/mlflow-entries.js';
 import type { GraphNode, HyperParameter } from '../../src/track/tensorboard/event.js';
 import { tensorboardTracker } from '../../src/track/tensorboard/tensorboard.js';
 import type { Tracker } from '../../src/track/tracker.js';
@@ -29,9 +31,10 @@ export interface TrackedRun {
 /** @throws OutputError when nothing can be written */
 export function openTrackers(run: TrackedRun): Tracker[] {
   const { folder, report, config } = run;
-  const { tensorboard, hooks } = config.track;
+  const { tensorboard, mlflow, hooks } = config.track;
   const warn = (message: string) => report({ event: 'warning', message });
   const trackers = tensorboard ? [openTensorboard(run)] : [];
+  if (mlflow) trackers.push(mlflowTracker(mlflow, { folder, parameters: mlflowParameters(leaves(config)) }, warn));
   if (hooks) trackers.push(hooksTracker(hooks, folder, warn));
   return trackers;
 }

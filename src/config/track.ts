@@ -1,6 +1,29 @@
 /** The `track` section: which tools of others are told about a run while it goes on. */
 import { z } from 'zod';
 
+const mlflowSchema = z
+  .strictObject({
+    uri: z
+      .url({
+        protocol: /^https?$/,
+        error: ({ input }) => `${JSON.stringify(input)} is no address of a server (http:// or https://)`,
+      })
+      .refine((uri) => !/^https?:\/\/[^/]*@/i.test(uri), {
+        error: 'holds a password, which would be kept in the run',
+        params: { remedy: 'set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN' },
+      })
+      .describe('Address of the tracking server, such as `http://127.0.0.1:5000`.'),
+    experiment: z
+      .string()
+      .min(1)
+      .max(500)
+      .default('lockstep')
+      .describe('The experiment that the run belongs to; made where there is none.'),
+  })
+  .describe(
+    'The run in MLflow, by the REST interface of a tracking server: config, metrics, models. What a server that is not there misses is sent later.',
+  );
+
 const hook = (when: string) =>
   z.string().min(1).optional().describe(`${when}: a command for the system's shell, or a URL, which gets a POST.`);
 
@@ -24,6 +47,7 @@ export const trackSchema = z
       .describe(
         "Event files for TensorBoard in the run's folder, `tensorboard/`: loss, metrics, rate and gradient norm, weights as histograms at each epoch, config and layers.",
       ),
+    mlflow: mlflowSchema.optional(),
     hooks: hooksSchema.optional(),
   })
   .describe('Tools of others that are told about the run. None of them changes a bit of it.');

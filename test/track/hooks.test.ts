@@ -98,10 +98,9 @@ it('one that fails, hangs or is not there is a warning', async () => {
     await warnings({ workerLost: `"${execPath}" -e "console.error('no \u001b[31m');process.exit(3)"` }, lost('')),
   ).toEqual(['track.hooks.workerLost: exit code 3: no \\x1b[31m; the run is not touched by it']);
   const hanging = `"${execPath}" -e "setInterval(() => {}, 1000)"`;
-  expect(await warnings({ workerLost: hanging, timeout: 0.3 }, lost(''), lost(''))).toEqual([
-    expect.stringMatching(/^track.hooks.workerLost: it took more than 0 s/),
-    'track.hooks: 1 call left out, as others took too long',
-  ]);
+  const said = await warnings({ workerLost: hanging, timeout: 0.3 }, lost(''), lost(''), lost(''));
+  expect(said[0]).toMatch(/^track.hooks.workerLost: it took more than 0 s/);
+  expect(said.at(-1)).toMatch(/^track.hooks: [12] calls? left out, as others took too long$/);
   expect(await warnings({ workerLost: 'http://127.0.0.1:1/' }, lost(''))).toEqual([
     expect.stringMatching(/^track.hooks.workerLost: .*ECONNREFUSED|bad port/),
   ]);
