@@ -1478,6 +1478,19 @@ export interface RunConfigInput {
      */
     tensorboard?: boolean;
     /**
+     * The run in MLflow, by the REST interface of a tracking server: config, metrics, models. What a server that is not there misses is sent later.
+     */
+    mlflow?: {
+      /**
+       * Address of the tracking server, such as `http://127.0.0.1:5000`.
+       */
+      uri: string;
+      /**
+       * The experiment that the run belongs to; made where there is none.
+       */
+      experiment?: string;
+    };
+    /**
      * Programs and URLs that are told what happens, as a line of JSON: by standard input (with LOCKSTEP_HOOK and LOCKSTEP_RUN in the environment), or as the body. The run neither waits for them, but at its end, nor fails by them.
      */
     hooks?: {
