@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import type { CoordinateOptions } from '../coordinator/world/coordinate.js';
 import { loadRunConfig } from '../src/config/load-config.js';
 import type { EndEvent } from '../src/report/events.js';
+import { withPage } from './beside.js';
 import { metricsFlags, withMetrics } from './metrics.js';
 import { pair, portNumber } from './network.js';
 import {
@@ -18,7 +19,9 @@ import {
 } from './running.js';
 import { type RunFlags, type SharedFlags, withConfig, withRunOptions, withShared } from './shared-options.js';
 
-interface CoordinatorFlags extends RunFlags, Pick<SharedFlags, 'token' | 'tlsCert' | 'tlsKey' | 'allowMixedNumerics'> {
+interface CoordinatorFlags
+  extends RunFlags,
+    Pick<SharedFlags, 'ui' | 'token' | 'tlsCert' | 'tlsKey' | 'allowMixedNumerics'> {
   readonly host?: string;
   readonly port?: string;
   readonly minWorkers?: string;
@@ -33,7 +36,7 @@ export function coordinatorCommand(): Command {
       '--min-workers <n>',
       'remote workers without which no step begins (default: 1 at first; then none, where this machine computes)',
     );
-  withShared(command, 'allowMixedNumerics', 'token', 'tlsCert', 'tlsKey');
+  withShared(command, 'allowMixedNumerics', 'token', 'tlsCert', 'tlsKey', 'ui');
   return withRunOptions(command)
     .addHelpText(
       'after',
@@ -52,8 +55,10 @@ It prints the command that joins a worker. Exit codes are those of lockstep trai
 async function runCoordinator(file: string | undefined, flags: CoordinatorFlags, command: Command): Promise<void> {
   checkRunGiven(file, flags.resume, command);
   hideToken(flags, 'lockstep coordinator');
-  await trainUntilInterrupted(flags.json, (watch) =>
-    withMetrics(metricsFlags(flags), watch, (watched) => start(file, flags, watched)),
+  await withPage(flags, () =>
+    trainUntilInterrupted(flags.json, (watch) =>
+      withMetrics(metricsFlags(flags), watch, (watched) => start(file, flags, watched)),
+    ),
   );
 }
 

@@ -35,6 +35,7 @@ export interface SharedFlags {
   readonly timeout?: string;
   readonly allowMixedNumerics?: boolean;
   readonly json?: boolean;
+  readonly ui?: boolean;
 }
 
 /** An option that may be given several times; undefined where it is not given. */
@@ -87,6 +88,7 @@ const makers: Readonly<Record<keyof SharedFlags, () => Option>> = {
   tlsCert: option('--tls-cert <file>', 'certificate in PEM, for wss://'),
   tlsKey: option('--tls-key <file>', 'its private key in PEM'),
   cache: option('--cache <dir>', 'where data sets are kept from one run to the next'),
+  ui: option('--ui', 'show the runs of the folder on a page meanwhile, as lockstep ui does'),
   timeout: option('--timeout <seconds>', 'how long to wait for the others; 0 for ever (default: 600)'),
   allowMixedNumerics: option(
     '--allow-mixed-numerics',

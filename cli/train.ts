@@ -7,11 +7,12 @@ import type { EndEvent } from '../src/report/events.js';
 import { jsonLine } from '../src/report/json.js';
 import { learningCurveText } from '../src/report/learning-curve.js';
 import { terminalColumns, wrapLines } from '../src/report/wrap.js';
+import { withPage } from './beside.js';
 import { metricsFlags, withMetrics } from './metrics.js';
 import { checkResume, checkRunGiven, sealed, stepLimit, threadCount, trainUntilInterrupted } from './running.js';
-import { type RunFlags, withConfig, withRunOptions } from './shared-options.js';
+import { type RunFlags, type SharedFlags, withConfig, withRunOptions, withShared } from './shared-options.js';
 
-interface TrainFlags extends RunFlags {
+interface TrainFlags extends RunFlags, Pick<SharedFlags, 'ui'> {
   readonly engine?: string;
   readonly backend?: string;
   readonly learningCurve?: string;
@@ -28,7 +29,7 @@ export function trainCommand(): Command {
     .addOption(
       new Option('--backend <name>', 'overrides `backend` of the config').choices(['tensorflow', 'wasm', 'cpu']),
     );
-  return withRunOptions(command)
+  return withShared(withRunOptions(command), 'ui')
     .addHelpText(
       'after',
       `
@@ -47,8 +48,10 @@ Exit codes: 0 done, 1 failed run (a loss that is not finite, a model that could 
 
 async function runTrain(file: string | undefined, flags: TrainFlags, command: Command): Promise<void> {
   checkRunGiven(file, flags.resume, command);
-  await trainUntilInterrupted(flags.json, (watch) =>
-    withMetrics(metricsFlags(flags), watch, (watched) => start(file, flags, watched)),
+  await withPage(flags, () =>
+    trainUntilInterrupted(flags.json, (watch) =>
+      withMetrics(metricsFlags(flags), watch, (watched) => start(file, flags, watched)),
+    ),
   );
 }
 
