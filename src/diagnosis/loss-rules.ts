@@ -4,7 +4,16 @@ import type { Finding } from '../report/evaluation-report.js';
 import { costOf, type Estimate, excessOf, isSure, lossOf } from './estimate.js';
 import type { RunFacts } from './facts.js';
 import { priorOf } from './prior.js';
-import { capacity, earlierEnd, holdOut, largerSteps, moreEpochs, regularization, smallerSteps } from './remedies.js';
+import {
+  capacity,
+  earlierEnd,
+  holdOut,
+  largerSteps,
+  moreEpochs,
+  regularization,
+  restOfRun,
+  smallerSteps,
+} from './remedies.js';
 
 /** Share of what was learned of training examples that may fail to hold for others. */
 const mostLost = 0.2;
@@ -86,9 +95,12 @@ function nothingLearned(facts: RunFacts, losses: Losses, course: LossCourse): Fi
     `Its loss on the training examples is ${metricText(training.mean)}; predicting ${constant(facts)} for all of them costs ` +
     `${metricText(prior.training)}.`;
   const isTooFast = course.isSwinging || training.mean > mostWild * prior.training;
-  const isSlow = course.isImproving ? [...largerSteps(facts), ...moreEpochs(facts)] : capacity(facts);
+  const isSlow = course.isImproving ? [...largerSteps(facts), ...moreEpochs(facts)] : moreOf(facts);
   return [{ title: 'The model has learned nothing', text, remedies: isTooFast ? smallerSteps(facts) : isSlow }];
 }
+
+/** What a model needs that knows too little: the rest of its training first, where that was stopped. */
+const moreOf = (facts: RunFacts): string[] => (facts.log.end?.interrupted ? restOfRun(facts) : capacity(facts));
 
 function worseThanPrior(facts: RunFacts, losses: Losses, course: LossCourse): Finding[] {
   const nothing = nothingLearned(facts, losses, course);
@@ -121,5 +133,5 @@ function underfitting(facts: RunFacts, { training, prior }: Losses): Finding[] {
   const text =
     `Even on its training examples the loss is ${metricText(training.mean)}, and predicting ${constant(facts)} for all of them costs ` +
     `${metricText(prior.training)}: the model explains ${percent(Math.max(0, learned))} of that. It is too simple or held back, or the inputs say no more.`;
-  return [{ title: 'Underfitting', text, remedies: capacity(facts) }];
+  return [{ title: 'Underfitting', text, remedies: moreOf(facts) }];
 }

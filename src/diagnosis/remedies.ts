@@ -79,6 +79,11 @@ export function moreEpochs({ config, folder }: RunFacts): string[] {
   return [...goesOn, set(epochs, 'trains longer from the start')];
 }
 
+/** Of a run that was stopped before its end. */
+export const restOfRun = ({ folder }: RunFacts): string[] => [
+  `lockstep train --resume ${folder} goes on with the run, which was stopped before its end`,
+];
+
 /** Against a loss that falls too slowly. */
 export const largerSteps = ({ config }: RunFacts): string[] => [learningRate(config, 3, 'takes larger steps')];
 

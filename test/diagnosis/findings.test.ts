@@ -114,6 +114,14 @@ it.each([
   expect(own.filter((title) => title !== 'No better than the most frequent class')).toEqual(found);
 });
 
+it('advises the rest of a run that was stopped, and no other model', () => {
+  const { log, ...one } = facts({ ...cases.nothing, course: [] });
+  const end = { bestEpoch: null, stoppedEarly: false, restored: false, interrupted: true };
+  const [{ title, remedies }] = diagnoseRun({ ...one, log: { ...log, end } });
+  expect(title).toBe('The model has learned nothing');
+  expect(remedies).toEqual(['lockstep train --resume runs/x-1 goes on with the run, which was stopped before its end']);
+});
+
 it('is nothing where a difference is small, or may be chance', () => {
   // The validation loss is 30 times that of training, which of 0.69 that could be learned is little.
   expect(titles({ training: 0.001, validation: 0.03 })).toEqual([]);

@@ -173,6 +173,16 @@ describe('weights are refused:', () => {
     expect(await message({ layers, freeze: ['z*'] })).toMatch(
       /"z\*" names no layer of the model: its layers: .*block_conv/,
     );
+    const tied: Record<string, Record<string, unknown>>[] = [
+      { embedding: { inputDim: 3, outputDim: 4, name: 'ids' } },
+      { logits: { tied: true, name: 'said' } },
+    ];
+    for (const key of ['freeze', 'reinitialize']) {
+      const none = new RegExp(
+        `model.${key}: "said" names no layer that has weights of its own: its layers with weights: ids`,
+      );
+      expect(await message({ layers: tied, [key]: ['said'] })).toMatch(none);
+    }
     expect(await message({ layers, weights: saved, reinitialize: ['top'] })).toMatch(/model\.reinitialize: "top"/);
     expect(await message({ layers, reinitialize: ['head'] })).toMatch(/all weights are fresh ones: add model\.weights/);
   });

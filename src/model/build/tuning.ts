@@ -23,7 +23,7 @@ const shown = 6;
  * A frozen batch normalization normalizes by its moving statistics and leaves them alone, as Keras has it since 2.0
  * (keras.io/guides/transfer_learning).
  *
- * @throws ModelError when a pattern names no layer
+ * @throws ModelError when a pattern names no layer, or none with weights
  */
 export function freezeLayers(model: LayersModel, patterns: readonly string[] | undefined): void {
   const frozen = patterns
@@ -50,13 +50,17 @@ function layersWhere(model: LayersModel, test: (layer: Layer) => boolean): Set<L
 }
 
 function layersNamed(model: LayersModel, patterns: readonly string[], key: string): Set<Layer> {
-  const names = [...everyLayer(model)].filter((layer) => layer !== (model as Layer)).map(({ name }) => name);
+  const layers = [...everyLayer(model)].filter((layer) => layer !== (model as Layer));
   const tests = patterns.map((pattern) => {
     const test = globOf(pattern);
-    if (names.some(test)) return test;
+    const named = layers.filter(({ name }) => test(name));
+    // Others have nothing to freeze or to begin anew: logits that are tied, for one, have the weight of their embedding.
+    if (named.some(({ weights }) => weights.length > 0)) return test;
+    const problem = named.length > 0 ? 'names no layer that has weights of its own' : 'names no layer of the model';
+    const names = layers.filter(({ weights }) => named.length === 0 || weights.length > 0).map(({ name }) => name);
     throw new ModelError(
-      `${key}: ${JSON.stringify(pattern)} names no layer of the model`,
-      oneOf(pattern, names, `its layers: ${list(names, ', ')}`),
+      `${key}: ${JSON.stringify(pattern)} ${problem}`,
+      oneOf(pattern, names, `its layers${named.length > 0 ? ' with weights' : ''}: ${list(names, ', ')}`),
     );
   });
   return layersWhere(model, ({ name }) => tests.some((test) => test(name)));
