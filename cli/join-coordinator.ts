@@ -80,13 +80,14 @@ class Leader {
     if (notice !== undefined && this.#launch.size > 1) this.#announcer = new Announcer(notice, this.#launch.host);
     try {
       const end = await this.#train(job, signal);
-      await this.#announcer?.end(end ? undefined : { exitCode: 0, message: 'the run is complete', remedy: '' });
+      const why = end ? undefined : { exitCode: 0, message: 'the run is complete', remedy: '' };
+      await this.#announcer?.end(why, signal);
       return end;
     } catch (error) {
       const why = error instanceof LockstepError ? error : undefined;
       const exitCode = why instanceof WireError || !why ? startAgain : why.exitCode;
       const { problem: message = 'it was stopped', remedy = 'see its own output' } = why ?? {};
-      await this.#announcer?.end({ exitCode, message, remedy });
+      await this.#announcer?.end({ exitCode, message, remedy }, signal);
       throw error;
     }
   }

@@ -1,5 +1,6 @@
 /** A rank of `lockstep join` that is not the first: a worker that finds its coordinator, and finds it anew where that was started again. */
 import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockstepError, RefusedError, WireError } from '../src/errors.js';
 import { printableDeep } from '../src/ground/printable.js';
@@ -7,7 +8,11 @@ import { type Launch, rankName, rankText } from '../src/launch/launch.js';
 import { firstReachable } from '../src/launch/reach.js';
 import { type Notice, readNotice } from '../src/launch/rendezvous.js';
 import { jsonLine } from '../src/report/json.js';
+import { configName } from '../src/report/run-folder.js';
 import { runIsOver } from '../src/wire/messages.js';
+import { inJob } from '../src/wire/mpi/mpi-library.js';
+import { mpi } from '../src/wire/transports.js';
+import { urlTo } from '../src/wire/url.js';
 import { work } from '../worker/worker.js';
 import type { WorkerProgramEvent, WorkerReporter } from '../worker/worker-events.js';
 import { startAgain } from './join-coordinator.js';
@@ -72,7 +77,7 @@ class Follower {
    */
   async run(): Promise<number | undefined> {
     const { url, token, notice } = this.#request.meeting;
-    if (notice === undefined) return this.#work(url!, token!, this.#signal);
+    if (notice === undefined) return this.#work(await knownUrl(url!, this.#request), token!, this.#signal);
     for (;;) {
       const found = await this.#meet(notice);
       if (found.state === 'over') return this.#noRun(found);
@@ -141,6 +146,23 @@ class Follower {
       remedy,
     });
     return exitCode;
+  }
+}
+
+/**
+ * Where all ranks know the address, and none says by what transport it is reached: the config does. Without a copy of that here, all
+ * goes by sockets; what is wrong with it is told by rank 0.
+ */
+async function knownUrl(address: string, { file, resume, set }: JoinRequest): Promise<string> {
+  if (!inJob()) return address;
+  // Late, because reading a config takes longer to load than what most ranks need.
+  const { loadRunConfig } = await import('../src/config/load-config.js');
+  try {
+    const { cluster } = loadRunConfig(resume === undefined ? file! : join(resume, configName), set);
+    return cluster.transport === 'mpi' ? urlTo(address, mpi.schemes, false) : address;
+  } catch (error) {
+    if (error instanceof LockstepError) return address;
+    throw error;
   }
 }
 

@@ -82,18 +82,18 @@ export async function trainUntilInterrupted(
   isScheduled = false,
 ): Promise<void> {
   const show = await reporter(json);
-  let hasBegun = isScheduled;
+  let hasStarted = false;
+  const hasBegun = () => isScheduled || hasStarted;
   const report: Reporter = (event) => {
-    if (event.event === 'start') hasBegun = true;
+    if (event.event === 'start') hasStarted = true;
     show(event);
   };
   const said = () => {
-    const message = hasBegun
-      ? `stopping after this step${isScheduled ? '' : '; press Ctrl-C again to quit at once'}`
-      : 'stopped before the first step';
+    const after = `stopping after this step${isScheduled ? '' : '; press Ctrl-C again to quit at once'}`;
+    const message = hasStarted ? after : 'stopped before the first step';
     report({ event: 'warning', message });
   };
-  await untilInterrupted({ said, hasBegun: () => hasBegun, isScheduled }, async (signal, exitCode) => {
+  await untilInterrupted({ said, hasBegun, isScheduled }, async (signal, exitCode) => {
     try {
       const end = await train({ report, signal });
       // A run that was to take so many steps has come to its end.

@@ -231,21 +231,23 @@ function explainKind(path: Path, options: readonly JsonSchema[], kind: string, v
 function explainValue(path: Path, schema: JsonSchema, value: unknown): Mistake {
   const options = typeof value === 'string' ? optionsOf(schema, value) : undefined;
   if (options) {
-    const required = options.required ?? [];
-    const each = required.map((key) => `${key}: ...`).join(', ');
-    const rules = required.map((key) => `${key} is ${rule(options.properties![key])}`).join(', ');
-    const remedy = `write { ${value}: { ${each} } }, where ${rules}`;
-    return { path, problem: `${label(path)}: ${value} stands without ${required.join(', ')}`, remedy };
+    const { required = [], properties = {} } = options;
+    const names = required.length > 0 ? required : Object.keys(properties);
+    const each = required.map((key) => ` ${key}: ...`).join(',') + (required.length > 0 ? ' ' : '');
+    const rules = names.map((key) => `${key} is ${rule(properties[key])}`).join(', ');
+    const remedy = `write { ${value}: {${each}} }, where ${rules}`;
+    const problem = required.length > 0 ? `stands without ${required.join(', ')}` : 'stands without its options';
+    return { path, problem: `${label(path)}: ${value} ${problem}`, remedy };
   }
   const problem = `${label(path)}: ${show(value)} is not ${rule(schema)}`;
   return { path, problem, remedy: remedyForValue(schema, value) };
 }
 
-/** What a choice that was named without its options has to be given; undefined where it is none, or needs nothing. */
+/** What a choice that was named without its options may be given; undefined where it is none. */
 function optionsOf(schema: JsonSchema, name: string): JsonSchema | undefined {
   for (const { properties } of alternatives(schema)) {
     const options = properties && Object.hasOwn(properties, name) ? alternatives(properties[name])[0] : undefined;
-    if (options?.required?.length) return options;
+    if (options?.properties) return options;
   }
   return undefined;
 }

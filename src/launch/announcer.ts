@@ -34,14 +34,19 @@ export class Announcer {
     this.#write({ state: 'listening', ...this.#self, urls: [...urls], token });
   }
 
-  /** Nothing more to say. Before anybody could come, the others are told why, and given a moment to read it. */
+  /**
+   * Nothing more to say. Before anybody could come, the others are told why, and given a moment to read it.
+   * @param signal ends that moment: of ranks that have read it and ended, a launcher ends the rest, and kills what takes a second
+   */
   async end(
     why: Pick<Extract<Notice, { state: 'over' }>, 'exitCode' | 'message' | 'remedy'> | undefined,
+    signal: AbortSignal,
   ): Promise<void> {
     clearInterval(this.#timer);
     if (why && !this.#hasListened) {
       this.#write({ state: 'over', ...this.#self, ...why });
-      await sleep(farewell);
+      const isNews = !signal.aborted;
+      await sleep(farewell, undefined, isNews ? { signal } : {}).catch(() => {});
     }
     this.#forget();
     removeNotice(this.#file);

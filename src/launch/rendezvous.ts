@@ -2,7 +2,17 @@
  * Where the ranks of a job find each other: a file in the folder that receives the run, which all nodes share. Rank 0 writes where it
  * listens and a token into it, for its own user's eyes alone.
  */
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError, OutputError } from '../errors.js';
@@ -46,7 +56,8 @@ export function makeJobFolder(folder: string): void {
     makeFolders(dirname(folder));
     mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
+    const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST';
+    if (isThere && statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
     throw new OutputError(
       `${folder}: cannot be made (${(error as Error).message})`,
       'free some space, or choose another folder with --out, on a file system that all nodes share',

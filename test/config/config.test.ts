@@ -286,6 +286,11 @@ describe('a value that breaks a rule', () => {
       'data.inputs.u.index: ["a","b"] is not text that is not empty',
       'correct it',
     ],
+    [
+      'cluster.sync=local',
+      'cluster.sync: local stands without its options',
+      expect.stringMatching(/^write \{ local: \{\} \}, where steps is a whole number/),
+    ],
     ['name=a/b', 'name: "a/b" holds more than letters, digits, ".", "_" and "-"', 'correct it'],
     ['__proto__.x=1', '__proto__: unknown key', expect.stringMatching(/^the keys here are name, seed/)],
   ])('%s', (override, problem, remedy) => {

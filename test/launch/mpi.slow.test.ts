@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { beforeAll, expect } from 'vitest';
@@ -29,7 +30,7 @@ beforeAll(async () => {
   if (!withoutMpirun) hash = (await trained(writeConfig(newFolder(), 'run', config), [], newFolder())).end.sha256;
 });
 
-function mpirun(folder: string, args: readonly string[]) {
+function mpirun(folder: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const child: ChildProcess = spawn(
     'mpirun',
     ['--oversubscribe', '-np', '2', execPath, cliFile, 'join', '--threads', '1', '--timeout', '40', ...args],
@@ -40,6 +41,7 @@ function mpirun(folder: string, args: readonly string[]) {
         ...process.env,
         ...{ OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
         XDG_CACHE_HOME: join(folder, 'cache'),
+        ...env,
       },
     },
   );
@@ -75,4 +77,29 @@ mpi.it('after Ctrl-C the run goes on from a checkpoint, to the same bits', async
   expect(code).toBe(0);
   expect(said).toMatch(/resumed +after step \d+/);
   expect(said).toContain(`parameters sha256: ${hash}`);
+});
+
+mpi.it(
+  'sums go by MPI where ranks know address and token, too: a rank without would fail the job at its end',
+  async () => {
+    const folder = newFolder();
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    server.close();
+    const args = ['--coordinator', `127.0.0.1:${port}`, '--set', 'cluster.transport=mpi', '--steps', '20'];
+    const token = { LOCKSTEP_TOKEN: 'a secret of the tests' };
+    const { code, said } = await mpirun(folder, [writeConfig(folder, 'run', config), ...args], token).finished;
+    expect(said).toContain('listening at mpi://');
+    expect(code).toBe(0);
+  },
+);
+
+mpi.it('a job with bad input ends at once, says so, and leaves nothing', async () => {
+  const folder = newFolder();
+  const { code, said } = await mpirun(folder, [writeConfig(folder, 'run', config), '--set', 'training.epochs=0'])
+    .finished;
+  expect(code).toBe(2);
+  expect(said).toMatch(/^error: training.epochs: 0/m);
+  expect(readdirSync(join(folder, 'runs'))).toEqual([]);
 });

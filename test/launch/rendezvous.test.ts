@@ -71,14 +71,27 @@ describe('a notice', () => {
     expect(readNotice(file)).toMatchObject({ state: 'preparing', host: 'n1' });
     announcer.listening(['ws://n1:1'], 'secret');
     expect(readNotice(file)).toMatchObject({ state: 'listening', token: 'secret' });
-    await announcer.end({ exitCode: 1, message: 'x', remedy: 'y' });
+    await announcer.end({ exitCode: 1, message: 'x', remedy: 'y' }, new AbortController().signal);
     expect(existsSync(file)).toBe(false);
+  });
+
+  it('is not waited for by a rank 0 that is told to end', async () => {
+    const file = newFile();
+    const abort = new AbortController();
+    const ended = new Announcer(file, 'n1').end({ exitCode: 2, message: 'x', remedy: 'y' }, abort.signal);
+    expect(readNotice(file)).toMatchObject({ state: 'over', exitCode: 2 });
+    abort.abort();
+    await new Promise(setImmediate);
+    expect(existsSync(file)).toBe(false);
+    await ended;
   });
 
   it('is told where its folder cannot be made', () => {
     const parent = newFolder();
     writeFileSync(join(parent, 'file'), '');
-    expect(() => makeJobFolder(join(parent, 'file', 'job'))).toThrow(OutputError);
+    for (const folder of [join(parent, 'file', 'job'), join(parent, 'file')]) {
+      expect(() => makeJobFolder(folder)).toThrow(OutputError);
+    }
   });
 });
 
