@@ -7,7 +7,7 @@ import type { Transfer } from '../src/wire/messages.js';
 import { packedRowBytes } from '../src/wire/rows-blob.js';
 import { stateSink } from '../src/wire/state-blob.js';
 import type { Holdings } from './holdings.js';
-import { type Replica, rowCacheCapacity } from './replica.js';
+import { type Replica, rowCacheCapacity, stateOf } from './replica.js';
 import type { WorkerReporter } from './worker-events.js';
 
 /** Graphs are small; the constants in them are what takes room. */
@@ -18,7 +18,7 @@ type Sink = BlobSink & { readonly bytes?: Uint8Array; abort?(): void };
 /** A blob that is complete. */
 export interface Delivered {
   readonly transfer: Transfer;
-  /** Of a job and of rows; all else is where it belongs already. */
+  /** Of a job, of rows and of slots; all else is where it belongs already. */
   readonly bytes: Uint8Array | undefined;
 }
 
@@ -63,10 +63,14 @@ export class Deliveries {
 
   #sinkFor({ what, bytes, sha256 }: Transfer): Sink {
     if (what === 'data') return this.#options.holdings.receive(sha256, bytes);
-    if (what === 'state') return stateSink(this.#replica().pool, bytes);
-    const most = what === 'job' ? mostJobBytes : this.#mostRowBytes();
+    if (what === 'state') return stateSink(stateOf(this.#replica()), bytes);
+    const most = what === 'job' ? mostJobBytes : what === 'slots' ? this.#mostSlotBytes() : this.#mostRowBytes();
     if (bytes > most) throw new WireError(`transfer ${what}: ${bytes} bytes, more than ${most}`, 'connect again');
     return bytesSink(what, bytes, sha256);
+  }
+
+  #mostSlotBytes(): number {
+    return this.#replica().pool.slots.reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   /** Bytes of as many rows as there is room for. */

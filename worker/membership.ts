@@ -13,7 +13,7 @@ import { asProse } from '../src/wire/checks.js';
 import type { Connection } from '../src/wire/connection.js';
 import type { Job } from '../src/wire/job.js';
 import { decodeJob } from '../src/wire/job-codec.js';
-import type { Message } from '../src/wire/messages.js';
+import type { Message, Transfer } from '../src/wire/messages.js';
 import { decodeRows } from '../src/wire/rows-blob.js';
 import { liveState } from '../src/wire/state-blob.js';
 import { type Delivered, Deliveries } from './deliveries.js';
@@ -91,7 +91,8 @@ export class Membership {
 
   /** A piece of a sum, from the coordinator or a peer. @throws WireError when it breaks the protocol */
   slab(from: number, frame: SlabFrame): void {
-    this.#replica().allReduce.receive(from, frame);
+    const { allReduce, parameters } = this.#replica();
+    (frame.kind === 'parameters' ? parameters : allReduce).receive(from, frame);
   }
 
   /** Where sums of the coordinator or a peer could be received. */
@@ -195,14 +196,20 @@ export class Membership {
     if (!this.#over) this.#connection.send({ kind: 'failed', phase, message: asProse(error.message) });
   }
 
-  #arrived({ transfer: { what, sha256, round }, bytes }: Delivered): void {
+  #arrived({ transfer: { what, sha256, round, range }, bytes }: Delivered): void {
     if (what === 'job') {
       if (this.#job) throw new WireError('a second job came', 'connect again');
       this.#job = { job: decodeJob(bytes!), sha256 };
       if (this.#job.job.placement === 'stream') this.#inTurn('start', () => this.#start('stream', undefined));
     } else if (what === 'data') this.#inTurn('open the data', () => this.#useData(sha256, true));
     else if (what === 'rows') this.#keepRows(bytes!);
+    else if (what === 'slots') this.#keepShare(round, range, bytes!);
     else this.#synced(round);
+  }
+
+  #keepShare(round: number, range: Transfer['range'], bytes: Uint8Array): void {
+    if (!range) throw new WireError('optimizer state came without its range', 'connect again');
+    this.#answer('keep its share', ({ member }) => member.hold(round, range, bytes));
   }
 
   /** The parameters are those after `round`: what follows goes on from there. */
@@ -280,6 +287,7 @@ export class Membership {
     this.#deliveries.abort();
     const reason = error ?? new WireError('the coordinator closed the connection', 'it can be joined again');
     this.#options.kept.replica?.allReduce.abort(reason as WireError);
+    this.#options.kept.replica?.member.abort(reason);
     this.#lost(reason);
   }
 }

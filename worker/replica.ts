@@ -14,15 +14,18 @@ import type { Member } from '../src/pool/member.js';
 import { ThreadPool } from '../src/pool/pool.js';
 import { becomeMember, type MemberAllReduce } from '../src/pool/world-member.js';
 import type { Landings } from '../src/reduce/landings.js';
+import type { ParameterExchange } from '../src/reduce/parameter-exchange.js';
 import type { SlabParts } from '../src/reduce/slab-frame.js';
 import type { Job } from '../src/wire/job.js';
 import { packedRowBytes } from '../src/wire/rows-blob.js';
+import type { ReplicaState } from '../src/wire/state-blob.js';
 
 export interface Replica {
   readonly job: Job;
   readonly pool: ThreadPool;
   readonly allReduce: MemberAllReduce;
   readonly member: Member;
+  readonly parameters: ParameterExchange;
   readonly landings: Landings;
 }
 
@@ -51,10 +54,11 @@ export function rowCacheCapacity({ geometry, local, examples }: Job, threads: nu
  * @throws EngineError when this machine has not as much as the job takes at least
  */
 export function checkMemory(job: Job, threads: number, memory = memoryLimit()): void {
-  const { engine, geometry, local, examples, metrics, optimizer, largestEvaluation, placement } = job;
+  const { engine, geometry, local, examples, metrics, optimizer, largestEvaluation, placement, optimizerState } = job;
   const [{ layout }] = engine.models;
   const optimizers = [optimizer, ...(local ? [local.optimizer] : [])].map((each) => createOptimizer(each, layout));
-  const slots = optimizers.reduce(
+  const replicated = optimizerState === 'replicated' ? optimizers : [];
+  const slots = replicated.reduce(
     (sum, { slots, workspace = 0 }) => slots.reduce((sum, { length }) => sum + length, sum + threads * workspace),
     local ? layout.length + layout.state : 0,
   );
@@ -84,6 +88,10 @@ export function checkMemory(job: Job, threads: number, memory = memoryLimit()): 
   );
 }
 
+/** What the coordinator sends of its state to begin with: shares of the optimizer's follow where it is sharded. */
+export const stateOf = ({ job, pool }: Pick<Replica, 'job' | 'pool'>): ReplicaState =>
+  job.optimizerState === 'sharded' ? { parameters: pool.parameters, slots: [] } : pool;
+
 /** @throws EngineError when the job does not fit into memory or the engine does not load */
 export async function startReplica(job: Job, examples: Examples, options: ReplicaOptions): Promise<Replica> {
   const { id, name, threads, rowCache, send, refused } = options;
@@ -106,6 +114,7 @@ export async function startReplica(job: Job, examples: Examples, options: Replic
       threads,
       largestEvaluation,
       rowCache,
+      sharded: job.optimizerState === 'sharded',
     },
     // The coordinator's come before the first step.
     new Float32Array(layout.length),

@@ -21,6 +21,7 @@ import { systemClock } from './clock.js';
 import { type OwnState, StateLostError } from './own-state.js';
 import { runRound } from './round.js';
 import { type OuterStep, planRound, type RoundPlace } from './round-plan.js';
+import type { Sharding } from './sharding.js';
 import { spreadEvaluation } from './spread.js';
 import type { World } from './world.js';
 
@@ -35,6 +36,8 @@ export interface ClusterParts {
   readonly round: Omit<AllReduceAttemptsOptions, 'roster' | 'clock'>;
   /** Absent where each round is a step. */
   readonly outer: OuterStep | undefined;
+  /** Absent where every worker has all of the optimizer's state. */
+  readonly sharding: Sharding | undefined;
   readonly report: Reporter;
   /** Told before the first wait for workers. */
   readonly opening: ListeningEvent;
@@ -189,7 +192,7 @@ export class Cluster implements Trainer {
 
   /** What everybody did for the run. */
   summarize(): void {
-    const { report, world, round, outer, isReproducible } = this.#parts;
+    const { report, world, round, outer, sharding, isReproducible } = this.#parts;
     const steps = Math.max(1, this.#steps);
     report({
       event: 'summary',
@@ -200,6 +203,7 @@ export class Cluster implements Trainer {
       reproducible: isReproducible(),
       precision: round.precision,
       rank: round.compression?.rule.rank ?? null,
+      optimizerState: sharding ? 'sharded' : 'replicated',
       local: outer ? { steps: outer.steps, replicas: outer.replicas } : null,
     });
   }
@@ -225,6 +229,7 @@ export class Cluster implements Trainer {
     for (const { start, rows } of result.used) this.#used.set(rows, start);
     // Each sum but one has to be sent once, and the total to each member but one.
     this.#fewestBytes += (result.contributors + result.members - 2) * settings.bytes;
+    await this.#parts.sharding?.deal();
     this.#commit(update);
     // Steps of the warm-up leave no factors.
     const { compression } = settings;
@@ -234,8 +239,9 @@ export class Cluster implements Trainer {
   }
 
   /** From here on the round counts. Remote workers are told first: they apply it while the coordinator does. */
-  #commit(update: Update): void {
-    const { world, own } = this.#parts;
+  #commit(decided: Update): void {
+    const { world, own, sharding } = this.#parts;
+    const update = sharding ? sharding.commit(decided) : decided;
     for (const worker of world.followers()) void worker.commit(update);
     own.commit(update);
     world.advance(update.round);

@@ -1,4 +1,5 @@
 /** What goes out to a worker, in order: nothing overtakes the blob under way, and rows go ahead of the work that needs them. */
+import type { ParameterRange } from '../../src/reduce/parameter-exchange.js';
 import type { SlabParts } from '../../src/reduce/slab-frame.js';
 import { type BlobSource, bytesSource } from '../../src/wire/blob.js';
 import type { Connection } from '../../src/wire/connection.js';
@@ -43,6 +44,7 @@ export class Outbox {
   /**
    * Sends a blob, and after it whatever is sent meanwhile.
    * @param round up to which the parameters in it are trained, where it holds some
+   * @param range of the parameters whose optimizer state it is
    * @throws WireError when the connection ends before all is passed on
    */
   async transfer(
@@ -51,10 +53,13 @@ export class Outbox {
     sha256: string,
     round: number,
     progress?: (bytes: number) => void,
+    range?: ParameterRange,
   ): Promise<void> {
     this.#began(what);
     await new Promise<void>((resolve, reject) => {
-      this.#out(() => this.#transfer({ what, sha256, round }, source, progress).then(resolve, reject));
+      this.#out(() =>
+        this.#transfer({ what, sha256, round, ...(range && { range }) }, source, progress).then(resolve, reject),
+      );
     });
   }
 
@@ -89,7 +94,7 @@ export class Outbox {
   }
 
   async #transfer(
-    about: Pick<Transfer, 'what' | 'sha256' | 'round'>,
+    about: Pick<Transfer, 'what' | 'sha256' | 'round' | 'range'>,
     source: BlobSource,
     progress?: (bytes: number) => void,
   ): Promise<void> {

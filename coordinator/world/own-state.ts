@@ -1,10 +1,9 @@
 /**
- * The coordinator's parameters and optimizer slots. One that computes applies every step as all workers do. One that does
- * not would only cost them: it has the state sent when somebody needs it, and at times, so that little is lost if all
+ * The coordinator's parameters and optimizer slots. One that computes applies every step as all workers do, and so does one
+ * whose workers have shares of the optimizer state only. Any other would only cost them: it has the state sent when somebody needs it, and at times, so that little is lost if all
  * workers die at once.
  */
-import type { Update } from '../../src/optimizer/decide.js';
-import type { Worker } from '../../src/pool/round-worker.js';
+import type { RoundUpdate, Worker } from '../../src/pool/round-worker.js';
 import type { ReplicaState } from '../../src/wire/state-blob.js';
 import type { Clock } from './clock.js';
 
@@ -27,7 +26,7 @@ export interface OwnState {
   /** The run begins, or goes on, with the parameters as they are after `round`. */
   begin(round: number): void;
   /** The round of this update is committed. */
-  commit(update: Update): void;
+  commit(update: RoundUpdate): void;
   /**
    * Resolves when the coordinator's parameters hold `round`.
    * @param holders workers that have been asked to commit that round
@@ -37,7 +36,7 @@ export interface OwnState {
   reach(round: number, holders: readonly StateHolder[]): Promise<boolean>;
 }
 
-/** The state of a coordinator that computes: every step is applied to it. */
+/** The state of a coordinator that keeps up: every step is applied to it. */
 export class AppliedState implements OwnState {
   readonly keepsUp = true;
   readonly isDue = false;
@@ -54,7 +53,7 @@ export class AppliedState implements OwnState {
     this.round = round;
   }
 
-  commit(update: Update): void {
+  commit(update: RoundUpdate): void {
     this.round = update.round;
     this.#updating = this.#self.commit(update);
     // Whoever waits for it is told; nobody does where the run fails meanwhile.
@@ -72,7 +71,7 @@ const leastInterval = 10_000;
 /** What fetching may cost: this part of the time. */
 const share = 1 / 20;
 
-/** The state of a coordinator that does not compute: fetched from a worker now and then. */
+/** The state of a coordinator that does not keep up: fetched from a worker now and then. */
 export class FetchedState implements OwnState {
   readonly keepsUp = false;
   readonly #state: ReplicaState;

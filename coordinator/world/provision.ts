@@ -64,6 +64,7 @@ export async function packSupplies(
       precision: config.precision,
       compression: config.compression?.powerSgd,
       placement: where,
+      optimizerState: config.optimizerState,
       ledger,
     });
     return { source: bytesSource(bytes), sha256: sha256(bytes) };

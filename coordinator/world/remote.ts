@@ -1,9 +1,9 @@
 /** A machine behind a connection as a Worker: what it is asked for goes out, and what it answers is received here. */
 import { type LockstepError, WireError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
-import type { Update } from '../../src/optimizer/decide.js';
-import type { Computed, ComputeTask, EvaluationBatch, Worker } from '../../src/pool/round-worker.js';
+import type { Computed, ComputeTask, EvaluationBatch, RoundUpdate, Worker } from '../../src/pool/round-worker.js';
 import type { Landing } from '../../src/reduce/landings.js';
+import type { ParameterRange } from '../../src/reduce/parameter-exchange.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import type { SlabFrame, SlabParts } from '../../src/reduce/slab-frame.js';
 import type { BlobSource } from '../../src/wire/blob.js';
@@ -28,6 +28,8 @@ export interface RemoteHandlers {
   failed(worker: RemoteWorker, failure: Failed): void;
   /** A worker's link to another one broke in the middle of their all-reduce. */
   cutOff(worker: RemoteWorker, from: PeerLost): void;
+  /** A worker has no link to another one any more. */
+  cut(worker: RemoteWorker, from: PeerLost): void;
   /** A worker's connection has ended. */
   ended(worker: RemoteWorker, error: LockstepError): void;
   /** A piece of a sum has come from a worker. */
@@ -119,7 +121,7 @@ export class RemoteWorker implements Worker {
     });
   }
 
-  async commit(update: Update): Promise<void> {
+  async commit(update: RoundUpdate): Promise<void> {
     this.#doing = `committing step ${update.round + 1}`;
     this.standing.commit(update.round);
     this.#outbox.send({ kind: 'commit', ...update });
@@ -159,8 +161,9 @@ export class RemoteWorker implements Worker {
     sha256: string,
     round: number,
     progress?: (bytes: number) => void,
+    range?: ParameterRange,
   ): Promise<void> {
-    return this.#outbox.transfer(what, source, sha256, round, progress);
+    return this.#outbox.transfer(what, source, sha256, round, progress, range);
   }
 
   /** The worker has no copy of the data: it is sent the rows of each task. */
@@ -215,6 +218,7 @@ export class RemoteWorker implements Worker {
         break;
       case 'peerLost':
         if (this.#questions.peerLost(message, this.name)) handlers.cutOff(this, message);
+        handlers.cut(this, message);
         break;
       case 'drain':
         handlers.leaving(this);

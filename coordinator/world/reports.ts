@@ -48,6 +48,7 @@ export function workerInfos(
     examplesPerSecond: pace.examplesPerSecond(self),
     share: totals.share(name),
     roundTrip: null,
+    optimizerBytes: totals.optimizerBytes(name),
   };
   const others = remotes.map((worker) => ({
     id: worker.id,
@@ -58,6 +59,7 @@ export function workerInfos(
     examplesPerSecond: pace.examplesPerSecond(worker),
     share: totals.share(worker.name),
     roundTrip: worker.connection.roundTrip ?? null,
+    optimizerBytes: totals.optimizerBytes(worker.name),
   }));
   return threads > 0 ? [own, ...others] : others;
 }

@@ -64,6 +64,10 @@ export class Standing {
   get canCompute(): boolean {
     return this.#state === 'active' && this.#owed.length <= 1;
   }
+  /** Whether it was asked to commit this round, and has not said that it has. */
+  owes(round: number): boolean {
+    return this.#owed.includes(round);
+  }
   /** Whether it was left behind, and has done since what it was asked for before. */
   get hasCaughtUp(): boolean {
     return this.#state === 'detached' && this.#applied === this.#asked;

@@ -25,6 +25,7 @@ import { Pace } from './pace.js';
 import { Provision, packSupplies, type Supplies } from './provision.js';
 import type { QuorumOptions } from './quorum.js';
 import type { OuterStep } from './round-plan.js';
+import { checkSharding, Sharding } from './sharding.js';
 import { World } from './world.js';
 
 export interface ClusterChoices {
@@ -79,6 +80,7 @@ async function start(
 ): Promise<Cluster> {
   const { threads, config, ledger, allowMixedNumerics } = choices;
   const options = allowMixedNumerics ? { ...given, engine: portableEngine(given.engine) } : given;
+  checkSharding(config, options);
   const outer = outerStep(config.sync, options);
   const supplies = await packSupplies(options, config, outer, ledger);
   const numerics = numericFingerprint();
@@ -133,7 +135,8 @@ async function open(
   trace: Timeline | undefined,
 ): Promise<Cluster> {
   const { config, report, transport, host, tls, workers, token = generateToken() } = choices;
-  const { world, own, restart, limits } = buildWorld(pool, options, outer, supplies, choices, trace);
+  const { limits, ...parts } = buildWorld(pool, options, outer, supplies, choices, trace);
+  const { world, sharding } = parts;
   const admission = new Admission({
     world,
     limits,
@@ -160,9 +163,7 @@ async function open(
   return new Cluster({
     options,
     pool,
-    world,
-    own,
-    restart,
+    ...parts,
     round: {
       precision: config.precision,
       algorithm: config.allReduce,
@@ -175,6 +176,7 @@ async function open(
     opening: listeningEvent(place),
     isReproducible: () => !admission.mixed,
     async close(reason) {
+      sharding?.close();
       await world.close(choices.signal?.aborted ? 'the run was stopped' : reason);
       await listener.close();
       trace?.close();
@@ -198,20 +200,21 @@ function buildWorld(
   { threads, config, report, workers, signal }: ClusterChoices,
   trace: Timeline | undefined,
 ) {
-  const { member, allReduce, landings } = becomeMember(pool, {
+  const { member, allReduce, parameters, landings } = becomeMember(pool, {
     id: 0,
     name: 'coordinator',
     send: (to, frame) => world.remote(to)?.sendSlab(frame),
     refused: (from, error) => world.blame(from, error),
   });
-  const own = threads > 0 ? new AppliedState(member) : new FetchedState(pool, systemClock);
+  const isSharded = config.optimizerState === 'sharded';
+  const own = threads > 0 || isSharded ? new AppliedState(member) : new FetchedState(pool, systemClock);
   const limits = new JoinLimits();
   const world: World = new World({
     self: member,
     allReduce,
     landings,
     own,
-    provision: new Provision(supplies, pool, report),
+    provision: new Provision(supplies, isSharded ? { parameters: pool.parameters, slots: [] } : pool, report),
     pace: outer
       ? new Pace(config.stragglerFactor, { ...geometry, shards: outer.replicas }, () => 1)
       : new Pace(config.stragglerFactor, geometry),
@@ -220,13 +223,26 @@ function buildWorld(
     workers,
     grace: config.grace,
     bytes: layout.state * 4,
+    optimizerState: { bytes: pool.slots.reduce((sum, { byteLength }) => sum + byteLength, 0), sharded: isSharded },
     report,
     clock: systemClock,
+    cut: (one, other) => sharding?.cut(one, other),
     signal,
   });
+  const sharding = isSharded
+    ? new Sharding({
+        world,
+        self: member,
+        parameters,
+        slots: pool.slots,
+        trainable: layout.trainable,
+        patience: config.silence * 1000,
+      })
+    : undefined;
+  if (sharding) world.onLoss((worker) => sharding.lost(worker));
   const restart = (after: number) => {
     allReduce.restart();
     member.restart(after);
   };
-  return { world, own, restart, limits };
+  return { world, own, restart, limits, sharding };
 }

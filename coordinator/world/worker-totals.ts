@@ -8,23 +8,35 @@ interface Remote extends Pick<Worker, 'name' | 'threads'> {
   readonly connection: Pick<Connection, 'address' | 'bytesSent' | 'bytesReceived'>;
 }
 
+/** All of it. */
+export interface OptimizerState {
+  readonly bytes: number;
+  readonly sharded: boolean;
+}
+
 type WorkerCounts = { -readonly [key in keyof WorkerSummary]: WorkerSummary[key] };
 
 export class WorkerTotals {
   /** Bytes of gradients that all workers sent in exchanges. */
   gradientBytes = 0;
+  readonly #state: OptimizerState;
   readonly #counts = new Map<string, WorkerCounts>();
   readonly #connections = new Map<string, Remote>();
 
-  /** @param self the coordinator, which is a worker too if it computes */
-  constructor(self: Worker) {
-    this.#counts.set(self.name, empty(self.name, 'here', self.threads));
+  /**
+   * @param self the coordinator, which is a worker too if it computes
+   * @param state of the optimizer, which workers have all of unless it is sharded
+   */
+  constructor(self: Worker, state: OptimizerState) {
+    this.#state = state;
+    this.#counts.set(self.name, empty(self.name, 'here', self.threads, state.bytes));
   }
 
   /** A worker that comes back goes on with its counts. */
   add(worker: Remote): void {
     const { name, threads, connection } = worker;
-    if (!this.#counts.has(name)) this.#counts.set(name, empty(name, connection.address, threads));
+    if (!this.#counts.has(name))
+      this.#counts.set(name, empty(name, connection.address, threads, this.#state.sharded ? 0 : this.#state.bytes));
     this.#connections.set(name, worker);
   }
 
@@ -51,6 +63,16 @@ export class WorkerTotals {
 
   updated({ name }: Worker, milliseconds: number): void {
     this.#counts.get(name)!.updateSeconds += milliseconds / 1000;
+  }
+
+  /** @param bytes of optimizer state that it has now */
+  holds({ name }: Pick<Worker, 'name'>, bytes: number): void {
+    this.#counts.get(name)!.optimizerBytes = bytes;
+  }
+
+  /** Bytes of optimizer state that a worker has. */
+  optimizerBytes(name: string): number {
+    return this.#counts.get(name)?.optimizerBytes ?? 0;
   }
 
   /** Part of all shards so far that were a worker's, from 0 to 1. */
@@ -84,7 +106,7 @@ export class WorkerTotals {
 
 const total = ({ control, slab, blob }: Traffic): number => control + slab + blob;
 
-const empty = (name: string, address: string, threads: number): WorkerCounts => ({
+const empty = (name: string, address: string, threads: number, optimizerBytes: number): WorkerCounts => ({
   name,
   address,
   threads,
@@ -93,6 +115,7 @@ const empty = (name: string, address: string, threads: number): WorkerCounts => 
   computeSeconds: 0,
   exchangeSeconds: 0,
   updateSeconds: 0,
+  optimizerBytes,
   bytesSent: 0,
   bytesReceived: 0,
   timesLost: 0,

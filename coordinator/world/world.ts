@@ -21,7 +21,7 @@ import { type RemoteHandlers, RemoteWorker } from './remote.js';
 import { cutOffWarning, workerEvent, workerInfos } from './reports.js';
 import type { Roster } from './roster.js';
 import { type Turning, takeTurn } from './turn.js';
-import { WorkerTotals } from './worker-totals.js';
+import { type OptimizerState, WorkerTotals } from './worker-totals.js';
 
 export interface WorldOptions {
   /** The coordinator, and its part in every all-reduce. */
@@ -44,8 +44,11 @@ export interface WorldOptions {
   readonly grace: number;
   /** Bytes of the gradient slab. */
   readonly bytes: number;
+  readonly optimizerState: OptimizerState;
   readonly report: Reporter;
   readonly clock: Clock;
+  /** Told which workers have no link to each other any more. */
+  readonly cut?: (one: number, other: number) => void;
   /** Ends the wait for workers. */
   readonly signal: AbortSignal | undefined;
 }
@@ -73,7 +76,7 @@ export class World implements Roster, Turning {
     this.pace = pace;
     this.allReduce = allReduce;
     this.selfKeepsUp = own.keepsUp;
-    this.totals = new WorkerTotals(self);
+    this.totals = new WorkerTotals(self, options.optimizerState);
     this.#activity = new Activity(this.totals, trace);
     this.self = this.#activity.observe(self, () => options.allReduce.bytesSent);
     this.#places = new Places(clock, grace);
@@ -117,11 +120,10 @@ export class World implements Roster, Turning {
   /** Takes in a worker that has been admitted; it takes part from the step on that follows its preparation. */
   join(hello: Hello, connection: Connection, { id, name, hasWorked }: WorkerPlace): RemoteWorker {
     const worker = new RemoteWorker(id, hello, name, connection, hasWorked);
-    const isBack = this.#places.take(hello.membership);
     this.#remotes.set(id, worker);
     this.totals.add(worker);
     worker.open(this.#handlers);
-    this.#tell(worker, isBack ? 'returned' : 'joined', null);
+    this.#tell(worker, this.#places.take(hello.membership) ? 'returned' : 'joined', null);
     this.#options.provision.prepare(worker, hello).then(
       () => worker.standing.provided(),
       (error: LockstepError) => this.drop(worker, error),
@@ -213,8 +215,8 @@ export class World implements Roster, Turning {
     const round = this.#round;
     const holders = this.followers().filter(({ standing }) => standing.asked === round);
     const started = performance.now();
-    const sent = await this.#options.own.reach(round, holders);
-    if (sent) this.#activity.fetched(this.self, performance.now() - started, round);
+    if (await this.#options.own.reach(round, holders))
+      this.#activity.fetched(this.self, performance.now() - started, round);
   }
 
   /** Everybody gets the parameters anew: they have been replaced. */
@@ -232,12 +234,8 @@ export class World implements Roster, Turning {
   /** Says goodbye to everybody. */
   async close(reason: string): Promise<void> {
     this.#closing = true;
-    await Promise.all(
-      this.workers.map((worker) => {
-        worker.standing.drain();
-        return worker.dismiss(reason);
-      }),
-    );
+    for (const { standing } of this.workers) standing.drain();
+    await Promise.all(this.workers.map((worker) => worker.dismiss(reason)));
   }
 
   /** What follows from that which workers tell. */
@@ -258,6 +256,7 @@ export class World implements Roster, Turning {
         this.quorum.mistake = toldComputedId(message);
         this.drop(worker, new WireError(`it failed to ${phase}: ${message}`, 'see its own output'));
       },
+      cut: ({ id }, from) => this.#options.cut?.(id, from.id),
       cutOff: (worker, lost) => {
         const peer = this.#remotes.get(lost.id);
         // From one that is gone, everybody is cut off.

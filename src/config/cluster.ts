@@ -77,6 +77,13 @@ export const clusterSchema = z
       .union([z.literal('step'), z.strictObject({ local: localSchema.prefault({}) })])
       .default('step')
       .describe('When workers exchange what they have learned: after each step, or after some local steps.'),
+    optimizerState: z
+      .enum(['replicated', 'sharded'])
+      .default('replicated')
+      .describe(
+        'Who has the memory of the optimizer: every worker all of it, or each a share, of which the coordinator has the second copy ' +
+          '(ZeRO stage 1). The bits are the same.',
+      ),
     placement: z
       .enum(['auto', 'replicate', 'stream', 'local'])
       .default('auto')

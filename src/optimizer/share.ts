@@ -16,7 +16,8 @@ export function shareOf(
   return [...piecesIn(pieces, from, to), ...dealt(pieces, threads)[rank]];
 }
 
-function piecesIn(pieces: readonly SlabPiece[], from: number, to: number): SlabPiece[] {
+/** What of the pieces that may be cut lies in a range of the slab. @param from float, a multiple of 16, as `to` */
+export function piecesIn(pieces: readonly SlabPiece[], from: number, to: number): SlabPiece[] {
   return pieces.flatMap((piece) => {
     const start = Math.max(piece.from, from);
     const end = Math.min(piece.to, to);

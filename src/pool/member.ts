@@ -1,12 +1,17 @@
 /** This process as a worker of a world: its pool, and the all-reduce that adds up its sums with those of the others. */
 import { WireError } from '../errors.js';
 import type { MetricTotals } from '../evaluate/output-metrics.js';
-import type { Update } from '../optimizer/decide.js';
+import {
+  checkShares,
+  type ParameterExchange,
+  type ParameterRange,
+  type ShardedStep,
+} from '../reduce/parameter-exchange.js';
 import type { AllReducePlan } from '../reduce/plan.js';
 import { checkBatches, checkTask } from './check-task.js';
 import type { ThreadPool } from './pool.js';
 import type { RoundOptions, UpdateOptions } from './pool-options.js';
-import type { Computed, ComputeTask, EvaluationBatch, Worker } from './round-worker.js';
+import type { Computed, ComputeTask, EvaluationBatch, RoundUpdate, Worker } from './round-worker.js';
 
 /** What it asks of the all-reduce among the members of a world. */
 interface Reducing {
@@ -32,17 +37,21 @@ export class Member implements Worker {
   readonly name: string;
   readonly #pool: MemberPool;
   readonly #allReduce: Reducing;
+  readonly #parameters: ParameterExchange;
+  /** What of the parameters the optimizer state is here of, where it is sharded. */
+  #held: ParameterRange = { from: 0, to: 0 };
   /** Settles when the pool has done all that it was asked for. */
   #idle: Promise<unknown> = Promise.resolve();
   /** The round under way, and the last one that was applied. */
   #round = -1;
   #applied = -1;
 
-  constructor(id: number, name: string, pool: MemberPool, allReduce: Reducing) {
+  constructor(id: number, name: string, pool: MemberPool, allReduce: Reducing, parameters: ParameterExchange) {
     this.id = id;
     this.name = name;
     this.#pool = pool;
     this.#allReduce = allReduce;
+    this.#parameters = parameters;
   }
 
   get threads(): number {
@@ -74,20 +83,65 @@ export class Member implements Worker {
     );
   }
 
-  /** @throws WireError when the round is over */
-  commit(update: Update): Promise<void> {
+  /**
+   * Where the optimizer state is sharded, updates its share and resolves when it has those of the others.
+   * @throws WireError when the round is over, or the state is not here
+   */
+  commit({ sharded, ...update }: RoundUpdate): Promise<void> {
     return this.#inTurn(async () => {
       this.#enter(update.round);
+      const range = sharded && this.#rangeIn(sharded);
       this.#applied = update.round;
       this.#allReduce.commit();
-      return this.#pool.apply(update);
+      await this.#pool.apply(update, range);
+      if (sharded) await this.#parameters.exchange(update.round, sharded);
     });
+  }
+
+  /**
+   * Takes the optimizer state of a range of the parameters, as it is after `round`.
+   * @param bytes of one slab after the other
+   * @throws WireError when they are not as many, or the round is another one
+   */
+  hold(round: number, { from, to }: ParameterRange, bytes: Uint8Array): Promise<void> {
+    return this.read(round, async () => {
+      const { slots } = this.#pool;
+      const each = (to - from) * 4;
+      if (to > this.#pool.options.layout.trainable || bytes.length !== each * slots.length) {
+        throw new WireError(
+          `${bytes.length} bytes came as the optimizer state of the parameters [${from}, ${to})`,
+          'the coordinator must run the same version of Lockstep',
+        );
+      }
+      for (const [i, { buffer, byteOffset }] of slots.entries()) {
+        new Uint8Array(buffer, byteOffset + from * 4, each).set(bytes.subarray(i * each, (i + 1) * each));
+      }
+      this.#held = { from, to };
+    });
+  }
+
+  /** Gives up the wait for parameters of others. */
+  abort(error: Error): void {
+    this.#parameters.abort(error);
+  }
+
+  /** What is to be updated here; of the coordinator all. @throws WireError when the state of it is not here */
+  #rangeIn({ shares }: ShardedStep): ParameterRange | undefined {
+    if (this.id === 0) return undefined;
+    checkShares(shares, this.#pool.options.layout.trainable);
+    const { from, to } = shares.find(({ id }) => id === this.id) ?? { from: 0, to: 0 };
+    if (from === to || (from === this.#held.from && to === this.#held.to)) return { from, to };
+    throw new WireError(
+      `an update of the parameters [${from}, ${to}) was asked for, whose optimizer state is not here`,
+      'the coordinator must run the same version of Lockstep',
+    );
   }
 
   /** The pool holds other parameters now: those after `round`, which may be an earlier one than it has seen. */
   restart(round: number): void {
     this.#round = round;
     this.#applied = round;
+    this.#parameters.restart(round);
   }
 
   /** Looks at the pool between two commands, the second of which waits. @throws WireError unless its parameters are those after `round` */

@@ -74,6 +74,8 @@ export interface RoundOptions extends DifferentiatingThreads, Compressing {
   readonly use: 'rounds';
   /** Absent where each round is one step. */
   readonly local?: LocalOptions;
+  /** The optimizer's slabs are filled by whoever shards them, as far as they are needed. */
+  readonly sharded?: boolean;
   /** The arrays of `examples` have so many rows, and hold those that were put there last (row-cache.ts). */
   readonly rowCache?: { readonly capacity: number };
 }

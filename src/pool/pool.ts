@@ -4,6 +4,7 @@ import { activeShards, batchOf, examplesBefore } from '../data/geometry.js';
 import type { MetricTotals } from '../evaluate/output-metrics.js';
 import { RunMetrics } from '../evaluate/run-metrics.js';
 import type { Update } from '../optimizer/decide.js';
+import type { ParameterRange } from '../reduce/parameter-exchange.js';
 import { nodePlan, type TreeNode } from '../reduce/tree.js';
 import { Control, StoppedError } from './control.js';
 import { Crew } from './crew.js';
@@ -182,8 +183,7 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     const { used, stepTimes } = this.#shared;
     const release = this.#place([{ start: 0, rows: order }]);
     used.fill(-1, examplesBefore(geometry, first));
-    this.#first = first;
-    this.#epoch = epoch;
+    [this.#first, this.#epoch] = [first, epoch];
     const buckets = cut && stepBuckets(cut, geometry, order);
     await this.#crew.run({ kind: 'train', epoch, first, last, rateScale, buckets }).finally(release);
     const committed = this.#control.done;
@@ -226,9 +226,9 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     return this.#roundSlots.offsetOf(node);
   }
 
-  /** Takes the optimizer step of a round, whose total gradient is in the region `total`. */
-  async apply(this: ThreadPool<MemberPoolOptions>, update: Update): Promise<void> {
-    await this.#crew.run({ kind: 'apply', update });
+  /** Takes the optimizer step of a round, whose total gradient is in the region `total`. @param range if not of all parameters */
+  async apply(this: ThreadPool<MemberPoolOptions>, update: Update, range?: ParameterRange): Promise<void> {
+    await this.#crew.run({ kind: 'apply', update, range });
   }
 
   /** What the metrics come to over `rows`; the same bits for any number of threads. The next evaluation overwrites what is kept. */

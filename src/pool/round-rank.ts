@@ -2,6 +2,8 @@
 import { activeShards } from '../data/geometry.js';
 import { createOptimizer } from '../optimizer/create-optimizer.js';
 import type { SlabPiece } from '../optimizer/optimizer.js';
+import { piecesIn } from '../optimizer/share.js';
+import type { ParameterRange } from '../reduce/parameter-exchange.js';
 import { nodePlan } from '../reduce/tree.js';
 import type { Control } from './control.js';
 import type { PhaseClock } from './phase-clock.js';
@@ -17,6 +19,7 @@ export class RoundRank {
   readonly #control: Control;
   readonly #clock: PhaseClock;
   readonly #slice: Slice;
+  readonly #pieces: readonly SlabPiece[];
   readonly #share: readonly SlabPiece[];
   /** None where the thread only updates. */
   readonly #gradients: ShardGradients | undefined;
@@ -35,7 +38,9 @@ export class RoundRank {
     this.#clock = clock;
     this.#slice = slice;
     this.#gradients = gradients;
-    this.#share = slice.shareOf(createOptimizer(spec.optimizer, spec.layout, spec.shared.ruleModels));
+    const optimizer = createOptimizer(spec.optimizer, spec.layout, spec.shared.ruleModels);
+    this.#pieces = optimizer.pieces;
+    this.#share = slice.shareOf(optimizer);
   }
 
   /** The sums of nodes of a round, each in its slot. */
@@ -51,10 +56,17 @@ export class RoundRank {
     this.#clock.mark('reduce');
   }
 
-  /** Applies the total of a round to this rank's slice. */
-  apply({ update }: ApplyTask): void {
+  /** Applies the total of a round to this rank's slice, or to its part of a range. */
+  apply({ update, range }: ApplyTask): void {
     this.#clock.start();
-    this.#slice.update(this.#share, this.#spec.shared.offsets.total, update);
+    this.#slice.update(range ? this.#partOf(range) : this.#share, this.#spec.shared.offsets.total, update);
     this.#clock.mark('update');
+  }
+
+  /** Of a range of the parameters, all of whose pieces may be cut. */
+  #partOf({ from, to }: ParameterRange): SlabPiece[] {
+    const units = (to - from) / 16;
+    const border = (rank: number) => from + Math.floor((rank * units) / this.#spec.threads) * 16;
+    return piecesIn(this.#pieces, border(this.#rank), border(this.#rank + 1));
   }
 }

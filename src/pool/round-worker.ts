@@ -5,6 +5,7 @@
 
 import type { MetricTotals } from '../evaluate/output-metrics.js';
 import type { Update } from '../optimizer/decide.js';
+import type { ShardedStep } from '../reduce/parameter-exchange.js';
 import type { AllReducePlan } from '../reduce/plan.js';
 import type { TreeNode } from '../reduce/tree.js';
 import type { Phase } from './pool-options.js';
@@ -68,6 +69,11 @@ export interface EvaluationBatch {
   readonly rows: Int32Array;
 }
 
+/** The optimizer step of a round, and who updates what where its state is sharded. */
+export interface RoundUpdate extends Update {
+  readonly sharded?: ShardedStep;
+}
+
 export interface Worker {
   readonly id: number;
   readonly name: string;
@@ -79,7 +85,7 @@ export interface Worker {
   prefetch?(rows: readonly Int32Array[]): void;
   /** @returns the sum of squares of the total gradient */
   allReduce(plan: AllReducePlan): Promise<number>;
-  commit(update: Update): Promise<void>;
+  commit(update: RoundUpdate): Promise<void>;
   /** @returns the metric sums of each batch, one behind the other, and the counts of all together */
   evaluate(batches: readonly EvaluationBatch[]): Promise<MetricTotals>;
 }

@@ -270,6 +270,8 @@ export function initialSlots(
   if (options.use === 'evaluation') return [];
   return createOptimizer(options.optimizer, options.layout).slots.map(({ initial, length }, i) => {
     const slab = new Float32Array(memory.buffer, offsets.optimizer[i], length);
+    // What is never touched takes no memory.
+    if (options.use === 'rounds' && options.sharded) return slab;
     if (initial === 'parameters') slab.set(parameters.subarray(0, length));
     else slab.fill(initial);
     return slab;

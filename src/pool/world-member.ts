@@ -5,6 +5,7 @@ import type { SlabLayout } from '../model/slab.js';
 import { AllReduce } from '../reduce/all-reduce.js';
 import type { AllReduceOptions } from '../reduce/all-reduce-options.js';
 import { Landings } from '../reduce/landings.js';
+import { ParameterExchange } from '../reduce/parameter-exchange.js';
 import { PowerSgd } from '../reduce/power-sgd.js';
 import type { SlabParts } from '../reduce/slab-frame.js';
 import { SCRATCH_FLOATS } from '../reduce/workbench.js';
@@ -29,7 +30,12 @@ export const longestLag = 16;
 export function becomeMember(
   pool: ThreadPool<RoundOptions> | ThreadPool<UpdateOptions>,
   { id, name, send, refused }: MemberOptions,
-): { readonly member: Member; readonly allReduce: MemberAllReduce; readonly landings: Landings } {
+): {
+  readonly member: Member;
+  readonly allReduce: MemberAllReduce;
+  readonly parameters: ParameterExchange;
+  readonly landings: Landings;
+} {
   const { memory, total, scratch, compression: places, options } = pool;
   const { layout, geometry } = options;
   const rule = options.compression;
@@ -48,5 +54,15 @@ export function becomeMember(
   };
   const allReduce = rule && places ? new PowerSgd({ ...asked, rule, places }) : new AllReduce(asked);
   const landings = new Landings(memory, scratch + SCRATCH_FLOATS * 4);
-  return { allReduce, landings, member: new Member(id, name, pool, allReduce) };
+  const parameters = new ParameterExchange({
+    self: id,
+    memory,
+    kernels: asked.kernels,
+    parameters: pool.parameters.byteOffset,
+    trainable: layout.trainable,
+    ahead: longestLag + 2,
+    send,
+    refused,
+  });
+  return { allReduce, parameters, landings, member: new Member(id, name, pool, allReduce, parameters) };
 }

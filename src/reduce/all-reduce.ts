@@ -120,6 +120,7 @@ export class AllReduce {
    * @throws WireError when it breaks the protocol: the all-reduce cannot go on with its sender
    */
   receive(from: number, frame: SlabFrame): void {
+    if (frame.kind === 'parameters') throw brokenSum(from, frame, 'a sum', 'parameters');
     if (isLater(frame, this.#round, this.#attempt)) {
       // Where it is now, others will land.
       this.#early.keep(from, frame);

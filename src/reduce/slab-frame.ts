@@ -1,7 +1,7 @@
 /**
- * The bytes of a piece of the gradient slab: a header of 32 bytes, little-endian, then the numbers.
+ * The bytes of a piece of the gradient slab, or of updated parameters: a header of 32 bytes, little-endian, then the numbers.
  *
- * 0 u8 2 | 1 u8 kind of sum | 2 u8 precision | 3 u8 attempt | 4 u32 round | 8 u16 low | 10 u16 high | 12 u32 segment |
+ * 0 u8 2 | 1 u8 what it holds | 2 u8 precision | 3 u8 attempt | 4 u32 round | 8 u16 low | 10 u16 high | 12 u32 segment |
  * 16 u32 checksum of the payload | 20 u32 CRC-32 of bytes 0 to 19 | 24 eight zeros
  */
 import { crc32 } from 'node:zlib';
@@ -14,7 +14,7 @@ import { LARGEST_SEGMENT, payloadBytes } from './segments.js';
 const SLAB = 2;
 /** Bytes of the header. */
 export const SLAB_HEADER = 32;
-const kinds = ['partial', 'total'] as const;
+const kinds = ['partial', 'total', 'parameters'] as const;
 /** Bytes that payloads are multiples of. */
 const units: Readonly<Record<WirePrecision, number>> = { float32: 4, bfloat16: 2, float16: 2, int8: 32 };
 
@@ -26,13 +26,13 @@ interface SlabHeader {
   /** Node of the tree whose sum this is: shards [low, high). */
   readonly low: number;
   readonly high: number;
-  /** Which part of the slab; see segments.ts. */
+  /** Which part of the slab; see segments.ts. Of parameters: their first number, divided by 16. */
   readonly segment: number;
   /** See `checksum` of the update kernels, over the payload as 32-bit words. */
   readonly checksum: number;
 }
 
-/** A piece of the gradient slab on its way through an all-reduce. Whether the payload fits its checksum is for the receiver to see. */
+/** A piece of the gradient slab on its way through an all-reduce, or of updated parameters. Whether the payload fits its checksum is for the receiver to see. */
 export interface SlabFrame extends SlabHeader {
   readonly payload: Uint8Array;
 }
@@ -73,7 +73,8 @@ export function openSlab(bytes: Uint8Array): SlabFrame {
   const [kind, precision] = [kinds[buffer[1]], wirePrecisions[buffer[2]]];
   const [low, high] = [buffer.readUInt16LE(8), buffer.readUInt16LE(10)];
   if (buffer[0] !== SLAB) throw damaged(`is of kind ${buffer[0]}, not ${SLAB}`);
-  if (kind === undefined) throw damaged(`has a sum of kind ${buffer[1]}: 0 (partial) and 1 (total) are known`);
+  if (kind === undefined)
+    throw damaged(`is of kind ${buffer[1]}: ${kinds.map((name, i) => `${i} (${name})`).join(', ')} are known`);
   if (precision === undefined)
     throw damaged(
       `is of precision ${buffer[2]}: ${wirePrecisions.map((name, i) => `${i} (${name})`).join(', ')} are known`,

@@ -27,6 +27,8 @@ export interface WorkerInfo {
   share: number;
   /** Milliseconds; null for the coordinator itself and before the first answer. */
   roundTrip: number | null;
+  /** Of optimizer state that it has. */
+  optimizerBytes: number;
 }
 
 /** When somebody joins, leaves or is lost, and after each epoch. */
@@ -79,7 +81,10 @@ export interface WorkerSummary {
   steps: number;
   computeSeconds: number;
   exchangeSeconds: number;
+  /** With the exchange of parameters, where optimizer state is sharded. */
   updateSeconds: number;
+  /** Of optimizer state that it had at last. */
+  optimizerBytes: number;
   bytesSent: number;
   bytesReceived: number;
   timesLost: number;
@@ -101,6 +106,7 @@ export interface SummaryEvent {
   precision: string;
   /** Of the factors in which gradients crossed the network; null where they did whole. */
   rank: number | null;
+  optimizerState: 'replicated' | 'sharded';
   /** Local steps of a round, and replicas that take them; null where each round is one step of all. */
   local: { steps: number; replicas: number } | null;
 }

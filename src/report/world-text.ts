@@ -96,7 +96,14 @@ function summaryText(event: SummaryEvent, colors: Colors, width: number): string
   const rounds = local
     ? `${plural(local.replicas, 'replica')} took ${plural(local.steps, 'local step')} a round: the result is not that of training in step\n`
     : '';
-  return `\n${columns(summaryTitles, rows, colors, width)}${bytes}${mixed}${rounded}${factors}${rounds}`;
+  const state = event.optimizerState === 'sharded' ? shardedLine(event.workers) : '';
+  return `\n${columns(summaryTitles, rows, colors, width)}${bytes}${state}${mixed}${rounded}${factors}${rounds}`;
+}
+
+/** The coordinator comes first, and has the state of all. */
+function shardedLine([{ optimizerBytes: all }, ...workers]: SummaryEvent['workers']): string {
+  const most = Math.max(0, ...workers.map(({ optimizerBytes }) => optimizerBytes));
+  return `a worker had ${sizeText(most)} of the optimizer's state at most, of the ${sizeText(all)} that the coordinator has\n`;
 }
 
 /** By its name a worker is found: lines are broken rather than that. */

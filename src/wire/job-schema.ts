@@ -158,6 +158,7 @@ export const jobSchema = z.strictObject({
   examples: metaSchema,
   precision: clusterSchema.shape.precision,
   compression: z.strictObject({ rank: z.int().min(1).max(256), warmUpSteps: z.int().min(0) }).optional(),
+  optimizerState: clusterSchema.shape.optimizerState,
   placement: z.enum(['replicate', 'stream', 'local']),
   ledger: z.boolean(),
 });

@@ -35,6 +35,7 @@ export interface Job {
   readonly compression?: PowerSgdRule;
   /** Where the worker has the examples from, with `auto` resolved. */
   readonly placement: Exclude<ClusterConfig['placement'], 'auto'>;
+  readonly optimizerState: ClusterConfig['optimizerState'];
   /** Whether the rows that were really read are reported. */
   readonly ledger: boolean;
 }

@@ -2,12 +2,12 @@
  * Every message of the protocol, in one screen. A connection carries frames (frame.ts): control messages, which are these,
  * and raw chunks of slabs and of blobs. C is the coordinator, W a worker; peers are workers among themselves.
  */
-import type { Update } from '../optimizer/decide.js';
-import type { Computed, ComputeTask, EvaluationBatch } from '../pool/round-worker.js';
+import type { Computed, ComputeTask, EvaluationBatch, RoundUpdate } from '../pool/round-worker.js';
+import type { ParameterRange } from '../reduce/parameter-exchange.js';
 import type { AllReducePlan } from '../reduce/plan.js';
 
 /** Raised by every change that an older program would not understand. */
-export const protocolVersion = 6;
+export const protocolVersion = 7;
 
 /** C → W, and listening peer → calling peer: the first message of a connection. */
 export interface Challenge {
@@ -70,7 +70,7 @@ export interface Refused {
   readonly final: boolean;
 }
 
-export type TransferKind = 'job' | 'data' | 'rows' | 'state';
+export type TransferKind = 'job' | 'data' | 'rows' | 'state' | 'slots';
 
 /**
  * C → W, and for a state that was fetched W → C: a blob follows, in chunks that carry this number. What it holds is in
@@ -81,10 +81,12 @@ export interface Transfer {
   readonly transfer: number;
   readonly what: TransferKind;
   readonly bytes: number;
-  /** job: SHA-256 of the blob; data: fingerprint of the data set; rows and state: ''. */
+  /** job: SHA-256 of the blob; data: fingerprint of the data set; rows, state and slots: ''. */
   readonly sha256: string;
-  /** state: rounds up to which the parameters are trained. */
+  /** state and slots: rounds up to which the parameters are trained. */
   readonly round: number;
+  /** slots: of which parameters they are. */
+  readonly range?: ParameterRange;
 }
 
 /** C → W: of the transfer of this job or data set nothing is needed: you have it. */
@@ -140,7 +142,7 @@ export interface Reduced {
 }
 
 /** C → W: the round counts; apply it. */
-export interface Commit extends Update {
+export interface Commit extends RoundUpdate {
   readonly kind: 'commit';
 }
 

@@ -2,6 +2,7 @@
 import { wirePrecisions } from '../config/cluster.js';
 import { RefusedError } from '../errors.js';
 import { phaseNames } from '../pool/pool-options.js';
+import type { ParameterRange } from '../reduce/parameter-exchange.js';
 import type { TreeNode } from '../reduce/tree.js';
 import {
   anyNumber,
@@ -39,6 +40,13 @@ const mostShards = 65535;
 /** A replica has one for each of its steps. */
 const mostLosses = 300_000;
 const mostMembers = 4096;
+/** A slab has at most the floats of one WebAssembly memory. */
+const parameterPlace = whole(0, 2 ** 30);
+/** Ranges are cut between regions of 16 floats. */
+const floats16: Check = (value, name) => {
+  parameterPlace(value, name);
+  if ((value as number) % 16 !== 0) refuse(value, name, 'a multiple of 16');
+};
 /** Up to 24 days: sums of them stay numbers. */
 const milliseconds = between(0, 2 ** 31);
 /** Which it is of those of the job. */
@@ -71,6 +79,18 @@ const ascending: Check = (value, name) => {
     refuse(nodes[at].low, `${name}[${at}].low`, `at or behind the end of the one before, ${nodes[at - 1].high}`);
 };
 const nodes = list(mostShards, node, ascending);
+
+/** Of the parameters. */
+const range: Check = (value, name) => {
+  record({ from: floats16, to: floats16 })(value, name);
+  const { from, to } = value as ParameterRange;
+  if (from > to) refuse(from, `${name}.from`, `at most to, ${to}`);
+};
+const sharded = record({
+  shares: list(mostMembers, record({ id: member, from: floats16, to: floats16 })),
+  linked: list(mostMembers, member),
+  others: list(mostMembers, member),
+});
 
 const distinct: Check = (value, name) => {
   const seen = new Set<number>();
@@ -106,10 +126,11 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
   refused: { problem: prose, remedy: prose, final: truth },
   transfer: {
     transfer: u32,
-    what: oneOfWords('job', 'data', 'rows', 'state'),
+    what: oneOfWords('job', 'data', 'rows', 'state', 'slots'),
     bytes: size,
     sha256: hash,
     round: lastRound,
+    range: optional(range),
   },
   useData: { sha256: hash },
   ready: {},
@@ -141,7 +162,7 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
     bytes: whole(0, Number.MAX_SAFE_INTEGER),
     milliseconds,
   },
-  commit: { round: u32, learningRate: finite, gradientScale: finite, stateScale: finite },
+  commit: { round: u32, learningRate: finite, gradientScale: finite, stateScale: finite, sharded: optional(sharded) },
   applied: { round: lastRound, milliseconds },
   fetch: { round: lastRound },
   evaluate: { request: u32, batches: list(2 ** 20, record({ batch: u32, bucket, rows })) },

@@ -78,6 +78,7 @@ describe('a config file', () => {
       cluster: {
         allReduce: 'auto',
         precision: 'float32',
+        optimizerState: 'replicated',
         placement: 'auto',
         sync: 'step',
         transport: 'websocket',

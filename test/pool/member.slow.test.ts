@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { Member } from '../../src/pool/member.js';
 import type { ComputeTask } from '../../src/pool/round-worker.js';
+import { becomeMember } from '../../src/pool/world-member.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { type PoolSetup, poolSetup, sumOf, taskOf } from '../support/pools.js';
 import { bits } from '../support/slabs.js';
@@ -34,8 +35,8 @@ async function makeMember() {
   const pool = await setup.startRounds(2);
   const log: string[] = [];
   let end: ((squares: number) => void) | undefined;
-  const member = new Member(7, 'seven', pool, {
-    begin(plan, own) {
+  const allReduce = {
+    begin(plan: AllReducePlan, own: readonly { low: number; high: number; offset: number }[]): Promise<number> {
       log.push(`begin ${plan.round}: ${own.map(({ low, high }) => `${low}-${high}`)}`);
       for (const { low, high, offset } of own) {
         if (low > 0 || high < 4) return new Promise((resolve) => (end = resolve));
@@ -45,7 +46,10 @@ async function makeMember() {
       return Promise.resolve(own.length);
     },
     commit: () => log.push('commit'),
-  });
+  };
+  // Nothing is sharded here.
+  const parameters = becomeMember(pool, { id: 7, name: 'seven', send: () => {}, refused: () => {} }).parameters;
+  const member = new Member(7, 'seven', pool, allReduce, parameters);
   return { member, pool, log, endAllReduce: (squares: number) => end!(squares) };
 }
 

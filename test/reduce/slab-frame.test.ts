@@ -52,7 +52,7 @@ describe('slab frames', () => {
     ['cut off', frame().subarray(0, 31), /cut off after 31 of 32 bytes/],
     ['empty', Buffer.alloc(0), /cut off after 0 of 32 bytes/],
     ['of another kind', changed(0, [3]), /kind 3/],
-    ['of an unknown kind', changed(1, [2]), /kind 2/],
+    ['of an unknown kind', changed(1, [3]), /kind 3/],
     ['of an unknown precision', changed(2, [9]), /precision 9/],
     ['of no shards', changed(10, [6, 5]), /\[1286, 1286\)/],
     ['marked where zeros belong', changed(25, [1]), /bytes 24 to 31/],

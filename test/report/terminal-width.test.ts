@@ -34,6 +34,7 @@ const worker = (id: number): WorkerInfo => ({
   examplesPerSecond: 123_456,
   share: 0.5,
   roundTrip: 12.3,
+  optimizerBytes: 3_373_136,
 });
 const summary = (id: number) => ({
   name: `rack${id}.example`,
@@ -44,6 +45,7 @@ const summary = (id: number) => ({
   computeSeconds: 123.4,
   exchangeSeconds: 12.3,
   updateSeconds: 1.2,
+  optimizerBytes: 843_284,
   bytesSent: 1e9,
   bytesReceived: 1e9,
   timesLost: 1,
@@ -122,6 +124,7 @@ const events: RunEvent[] = [
     reproducible: false,
     workers: [summary(1), summary(2)],
     precision: 'bfloat16',
+    optimizerState: 'sharded',
     rank: 4,
     local: { steps: 50, replicas: 4 },
   },

@@ -37,7 +37,8 @@ describe('text of wide characters', () => {
   });
 
   it('is aligned in every table', () => {
-    const worker = { address: '', threads: 1, state: 'active' as const, examplesPerSecond: 1, share: 1, roundTrip: 1 };
+    const ready = { address: '', threads: 1, state: 'active' as const, examplesPerSecond: 1, share: 1, roundTrip: 1 };
+    const worker = { ...ready, optimizerBytes: 0 };
     const figure = { kind: 'table' as const, rows: names, columns: ['#'], values: names.map(() => [1]) };
     const shown = names.map((name) => ({ name, role: 'feature' as const, type: 'number' as const }));
     const tables = {
@@ -164,7 +165,14 @@ describe('names that are longer than a terminal is wide', () => {
     const interval = { low: 0.4, high: 0.6, standardError: 0.1, method: 'bootstrap' as const };
     const worker = { ...{ name: long, address: '', threads: 1, shards: 1, steps: 1, timesLost: 0 }, bytesSent: 1 };
     const seconds = { computeSeconds: 1, exchangeSeconds: 1, updateSeconds: 1, bytesReceived: 1 };
-    const bytes = { bytesPerStep: 1, fewestBytesPerStep: 1, precision: 'float32' as const, reproducible: true };
+    const state = { optimizerState: 'replicated' as const };
+    const bytes = {
+      ...state,
+      bytesPerStep: 1,
+      fewestBytesPerStep: 1,
+      precision: 'float32' as const,
+      reproducible: true,
+    };
     const decision = { target: long, threshold: 0.5, before: { f1: 0.5 }, after: { f1: 0.6 } };
     const explained = {
       ...{ row: 1, of: 'a', measure: 'logit', value: 1, baselineValue: 0 },

@@ -20,7 +20,19 @@ import {
 
 import { lcg } from './engines.js';
 import { type Action, FaultProxy, type Passing } from './fault-proxy.js';
-import { begins, excuse, harmless, type Kind, limitOf, onFrame, type Phase, phases, said, silence } from './faults.js';
+import {
+  begins,
+  excuse,
+  harmless,
+  isAmongPeers,
+  type Kind,
+  limitOf,
+  onFrame,
+  type Phase,
+  phases,
+  said,
+  silence,
+} from './faults.js';
 import { writeConfig } from './folder.js';
 import { idxFile } from './idx.js';
 import { checkLedger } from './ledgers.js';
@@ -290,7 +302,7 @@ export class Chaos {
   }
 
   #proxies(phase: Phase, { toCoordinator }: Victim): FaultProxy[] {
-    return phase === 'exchanging with a peer' ? this.#victims.map(({ toPeer }) => toPeer) : [toCoordinator];
+    return isAmongPeers(phase) ? this.#victims.map(({ toPeer }) => toPeer) : [toCoordinator];
   }
 
   /** Resolves with the time at which the fault was done. */

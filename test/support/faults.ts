@@ -15,7 +15,11 @@ export const phases = [
   'committing',
   'validating',
 ] as const;
-export type Phase = (typeof phases)[number];
+/** The last one only where optimizer state is sharded. */
+export type Phase = (typeof phases)[number] | 'sending parameters';
+
+export const isAmongPeers = (phase: Phase): boolean =>
+  phase === 'exchanging with a peer' || phase === 'sending parameters';
 
 /** Which frames of a worker's link say that a phase has begun. */
 export const begins: Record<Phase, (passing: Passing) => boolean> = {
@@ -25,6 +29,7 @@ export const begins: Record<Phase, (passing: Passing) => boolean> = {
   computing: ({ frame }) => isMessage(frame, 'compute'),
   'sending gradients': ({ up, frame }) => up && frame.kind === 'slab' && frame.frame.kind === 'partial',
   'exchanging with a peer': ({ frame }) => frame.kind === 'slab' && frame.frame.kind === 'partial',
+  'sending parameters': ({ frame }) => frame.kind === 'slab' && frame.frame.kind === 'parameters',
   committing: ({ frame }) => isMessage(frame, 'commit'),
   validating: ({ frame }) => isMessage(frame, 'evaluate'),
 };
@@ -46,6 +51,7 @@ export const said: Record<Phase, RegExp> = {
   computing: /computing shards .* of step \d+/,
   'sending gradients': /exchanging gradients of step \d+/,
   'exchanging with a peer': /exchanging gradients of step \d+/,
+  'sending parameters': /committing step \d+/,
   committing: /committing step \d+|computing shards .* of step \d+|validating/,
   validating: /validating/,
 };

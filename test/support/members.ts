@@ -85,6 +85,7 @@ export function newWorld(options: Partial<WorldOptions> = {}, prepare = async ()
     workers: { first: 1, later: 1 },
     grace: 60,
     bytes: 4e6,
+    optimizerState: { bytes: 8e6, sharded: false },
     clock,
     signal: undefined,
     allReduce: { receive: () => {}, waitingFor: () => [], bytesSent: 0, bytesReceived: 0 },

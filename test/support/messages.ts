@@ -73,7 +73,6 @@ export const samples: { readonly [K in Message['kind']]: Extract<Message, { kind
   },
   reduced: { kind: 'reduced', round: 9, attempt: 255, squares: Number.POSITIVE_INFINITY, bytes: 12, milliseconds: 1 },
   commit: { kind: 'commit', round: 9, learningRate: 1e-3, gradientScale: 1 / 96, stateScale: 1 / 96 },
-
   applied: { kind: 'applied', round: 9, milliseconds: 0.5 },
   fetch: { kind: 'fetch', round: 7 },
   evaluate: { kind: 'evaluate', request: 1, batches: [{ batch: 3, bucket: 1, rows: Int32Array.of(1, 2) }] },

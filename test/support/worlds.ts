@@ -13,7 +13,7 @@ export interface InWorld extends Trained {
 }
 
 /** @param threads of each worker */
-export interface WorldSetup extends Pick<CoordinateOptions, 'threads' | 'ledger' | 'trace' | 'transport'> {
+export interface WorldSetup extends Pick<CoordinateOptions, 'threads' | 'ledger' | 'trace' | 'transport' | 'steps'> {
   readonly workers: readonly (Partial<WorkerOptions> & { readonly threads: number })[];
 }
 

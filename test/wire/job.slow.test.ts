@@ -88,6 +88,7 @@ beforeAll(async () => {
     precision: 'float32',
     buckets: [],
     placement: 'replicate',
+    optimizerState: 'replicated',
     ledger: true,
   };
   encoded = encodeJob(job);

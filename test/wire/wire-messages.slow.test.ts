@@ -40,6 +40,17 @@ describe('a message', () => {
     expect(() => throughWire({ ...sample, extra: 1 })).toThrow(`${kind}.extra is not a field of this message`);
   });
 
+  const range = { from: 32, to: 48 };
+  const commit = (share: object) => ({
+    ...samples.commit,
+    sharded: { shares: [{ id: 2, from: 0, to: 32 }, share], linked: [2, 3], others: [4] },
+  });
+
+  it('may say who updates what, and whose state comes', () => {
+    for (const message of [commit({ id: 0, ...range }), { ...samples.transfer, what: 'slots', range } as const])
+      expect(throughWire(message)).toEqual(message);
+  });
+
   const node = (low: unknown, high: unknown) => ({ ...samples.compute, nodes: [{ low, high }] });
   const bad: readonly [object, string][] = [
     [{ kind: 'run' }, 'kind: "run" is not one of challenge, hello'],
@@ -48,6 +59,9 @@ describe('a message', () => {
     [{ ...samples.challenge, nonce: new Uint8Array(31) }, 'challenge.nonce: Uint8Array of 31 bytes is not 32 bytes'],
     [{ ...samples.challenge, nonce: 'x'.repeat(32) }, 'challenge.nonce: "xxxxx'],
     [{ ...samples.hello, threads: 'x' }, 'hello.threads: "x" is not a whole number from 1 to 256'],
+    [commit({ id: 0, from: 32, to: 47 }), 'commit.sharded.shares[1].to: 47 is not a multiple of 16'],
+    [commit({ id: -1, ...range }), 'commit.sharded.shares[1].id: -1 is not'],
+    [{ ...samples.transfer, range: { from: 64, to: 48 } }, 'transfer.range.from: 64 is not at most to, 48'],
     [{ ...samples.hello, threads: 257 }, 'hello.threads: 257 is not'],
     [{ ...samples.hello, threads: 0 }, 'hello.threads: 0 is not'],
     [{ ...samples.hello, threads: 1.5 }, 'hello.threads: 1.5 is not'],
@@ -133,7 +147,7 @@ describe('a message', () => {
     for (const kind of ['challenge', 'hello', 'peerHello'] as const) {
       const newer = { ...samples[kind], protocol: 77, nonce: 'another form', extra: 1 };
       expect(() => throughWire(newer)).toThrow(RefusedError);
-      expect(() => throughWire(newer)).toThrow(/version 77 of the protocol, this side version 6/);
+      expect(() => throughWire(newer)).toThrow(/version 77 of the protocol, this side version 7/);
     }
   });
 

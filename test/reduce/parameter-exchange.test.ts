@@ -1,0 +1,140 @@
+/** Parameters that members have updated for each other: all have all of them, whatever comes early, twice or from whom; what is wrong is refused. */
+import { describe, expect, it } from 'vitest';
+import { WireError } from '../../src/errors.js';
+import { loadUpdateKernels } from '../../src/kernels/load-kernels.js';
+import { checkShares, dealShares, ParameterExchange } from '../../src/reduce/parameter-exchange.js';
+import { LARGEST_SEGMENT } from '../../src/reduce/segments.js';
+import { openSlab } from '../../src/reduce/slab-frame.js';
+import { inOne } from '../support/slab-frames.js';
+
+const trainable = 2 * LARGEST_SEGMENT + 48;
+const start = 64;
+const numberAt = (i: number) => Math.fround(Math.sin(i));
+
+interface Sent {
+  readonly from: number;
+  readonly to: number;
+  readonly bytes: Buffer;
+}
+
+/** Members that have updated their shares, and what they have sent. */
+function members(ids: readonly number[], shares = dealShares(trainable, ids)) {
+  const sent: Sent[] = [];
+  const refused: string[] = [];
+  const each = new Map(
+    [0, ...ids].map((self) => {
+      const memory = new WebAssembly.Memory({ initial: 40, maximum: 40, shared: true });
+      const parameters = new Float32Array(memory.buffer, start, trainable);
+      for (const { id, from, to } of shares)
+        if (self === 0 || id === self) for (let i = from; i < to; i++) parameters[i] = numberAt(i);
+      const exchange = new ParameterExchange({
+        ...{ self, memory, kernels: loadUpdateKernels(memory), parameters: start, trainable, ahead: 2 },
+        send: (to, frame) => sent.push({ from: self, to, bytes: inOne(frame) }),
+        refused: (from, { problem }) => refused.push(`${from}: ${problem}`),
+      });
+      return [self, { exchange, parameters }] as const;
+    }),
+  );
+  const deliver = () => {
+    for (const { from, to, bytes } of sent.splice(0)) each.get(to)!.exchange.receive(from, openSlab(bytes));
+  };
+  const missing = (id: number) => each.get(id)!.parameters.findIndex((value, i) => value !== numberAt(i));
+  return { shares, sent, refused, deliver, missing, of: (id: number) => each.get(id)!.exchange };
+}
+
+describe('shares', () => {
+  it.each([1, 2, 3, 7])('of %i members are all parameters, and equal', (count) => {
+    const shares = dealShares(
+      trainable,
+      Array.from({ length: count }, (_, i) => i + 1),
+    );
+    expect(() => checkShares(shares, trainable)).not.toThrow();
+    const sizes = shares.map(({ from, to }) => to - from);
+    expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(16);
+  });
+
+  it.each([
+    [[{ id: 1, from: 0, to: 16 }]],
+    [[{ id: 1, from: 0, to: trainable + 16 }]],
+    [[{ id: 1, from: 16, to: trainable }]],
+    [
+      [
+        { id: 1, from: 0, to: 8 },
+        { id: 2, from: 8, to: trainable },
+      ],
+    ],
+  ])('%j are refused', (shares) => {
+    expect(() => checkShares(shares, trainable)).toThrow(WireError);
+  });
+});
+
+describe('an exchange', () => {
+  it('gives everybody all, from peers or from the coordinator, early or late, once or twice', async () => {
+    const world = members([1, 2, 3, 4], dealShares(trainable, [1, 2, 3]));
+    const step = { shares: world.shares, linked: [1, 2, 3], others: [4] };
+    const first = [0, 1].map((id) => world.of(id).exchange(5, step));
+    world.sent.push(...world.sent);
+    world.deliver();
+    const rest = [2, 3, 4].map((id) => world.of(id).exchange(5, step));
+    world.deliver();
+    await Promise.all([...first, ...rest]);
+    expect([1, 2, 3, 4].map(world.missing)).toEqual([-1, -1, -1, -1]);
+    expect(world.refused).toEqual([]);
+  });
+
+  it('whose member is gone ends with what the coordinator sends', async () => {
+    const world = members([1, 2, 3]);
+    const step = { shares: world.shares, linked: [1, 2, 3], others: [] };
+    const ends = [0, 1, 2].map((id) => world.of(id).exchange(0, step));
+    world.deliver();
+    expect([1, 2].map(world.missing)).toEqual([world.shares[2].from, world.shares[2].from]);
+    world.of(0).send(0, [world.shares[2]], [1, 2]);
+    world.deliver();
+    await Promise.all(ends);
+    expect([1, 2].map(world.missing)).toEqual([-1, -1]);
+  });
+
+  it('has the coordinator send what nobody else has', async () => {
+    const [one, two] = dealShares(trainable, [1, 2]);
+    const world = members([1], [one, { ...two, id: 0 }]);
+    const step = { shares: world.shares, linked: [1], others: [] };
+    const ends = [1, 0].map((id) => world.of(id).exchange(0, step));
+    world.deliver();
+    await Promise.all(ends);
+    expect(world.missing(1)).toBe(-1);
+  });
+
+  it('that is given up rejects, and one that is overtaken resolves', async () => {
+    const world = members([1, 2]);
+    const step = { shares: world.shares, linked: [1, 2], others: [] };
+    const given = world.of(1).exchange(0, step);
+    world.of(1).abort(new Error('the line is gone'));
+    await expect(given).rejects.toThrow('the line is gone');
+    const overtaken = world.of(1).exchange(1, step);
+    world.of(1).restart(3);
+    await overtaken;
+  });
+
+  it.each<[string, (bytes: Buffer) => Buffer, RegExp]>([
+    ['a changed number', (bytes) => bytes.fill(1, 40, 41), /its checksum is wrong/],
+    ['half of a piece', (bytes) => bytes.subarray(0, bytes.length / 2 + 16), /expected \d+ numbers/],
+  ])('does not take %s', (_, damage, problem) => {
+    const world = members([1, 2]);
+    const step = { shares: world.shares, linked: [1, 2], others: [] };
+    void world.of(1).exchange(0, step);
+    void world.of(2).exchange(0, step);
+    const frame = world.sent.find(({ to }) => to === 1)!;
+    expect(() => world.of(1).receive(2, openSlab(damage(Buffer.from(frame.bytes))))).toThrow(problem);
+    expect(() => world.of(2).receive(1, openSlab(frame.bytes))).toThrow(/no piece begins there/);
+    expect(() => world.of(0).receive(1, openSlab(frame.bytes))).toThrow(/the coordinator needs none/);
+  });
+
+  it('keeps no more of what comes too early than it was told to', () => {
+    const world = members([1, 2]);
+    void world.of(2).exchange(9, { shares: world.shares, linked: [1, 2], others: [] });
+    const frames = [...world.sent];
+    expect(() => {
+      for (let i = 0; i < 6; i++) for (const { bytes } of frames) world.of(1).receive(2, openSlab(bytes));
+    }).toThrow(/more than/);
+  });
+});

@@ -1,0 +1,125 @@
+/** Optimizer state sharded over the workers: the bits of replicated state, shares that are all of it once, losses, and what is refused. */
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { resumeCoordinating } from '../../coordinator/world/coordinate.js';
+import type { EndEvent, RunEvent } from '../../src/report/events.js';
+import { chaosConfig, chaotic, type Outcome, quietOutcome } from '../support/chaos.js';
+import { eventOf } from '../support/cli.js';
+import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
+import { trained } from '../support/runs.js';
+import { trainedInWorld, type WorldSetup } from '../support/worlds.js';
+
+const folder = temporaryFolder();
+const newPath = newPaths();
+const sharded = 'cluster.optimizerState=sharded';
+
+// Moving statistics, which are no parameters; shares that begin within a weight.
+const file = writeConfig(folder, 'images', {
+  data: { source: 'digits', examples: 400, validation: 0.5 },
+  model: {
+    layers: [
+      { conv2d: { filters: 6, kernelSize: 3, strides: 2 } },
+      'batchNormalization',
+      { activation: { activation: 'relu' } },
+      'flatten',
+      { dense: { units: 'classes' } },
+    ],
+  },
+  loss: 'sparseCategoricalCrossentropy',
+  optimizer: { adamw: { learningRate: 0.003, weightDecay: 0.01 } },
+  training: { epochs: 2, batchSize: 64, shards: 8, clipNorm: 0.5 },
+  checkpoint: { everySteps: 1 },
+});
+
+const four = Array.from({ length: 4 }, () => ({ threads: 1 }));
+const worlds: { name: string; setup: WorldSetup; set?: string[] }[] = [
+  { name: 'four workers', setup: { workers: four } },
+  { name: 'a coordinator of 2 threads and a worker', setup: { threads: 2, workers: [{ threads: 2 }] } },
+  {
+    name: 'workers that are sent rows, by butterfly',
+    setup: { ledger: true, workers: [{ threads: 2 }, { threads: 1 }, { threads: 1 }] },
+    set: ['cluster.placement=stream', 'cluster.allReduce=butterfly'],
+  },
+];
+
+describe.each(['adamw', 'lion'])('%s', (name) => {
+  const optimizer = `optimizer={ ${name}: { learningRate: 0.003, weightDecay: 0.01 } }`;
+  let whole: Pick<EndEvent, 'sha256' | 'validation'>;
+  beforeAll(async () => {
+    const { end } = await trained(file, [optimizer], newPath());
+    whole = { sha256: end.sha256, validation: end.validation };
+  });
+
+  it.each(worlds)('has the bits of one thread in $name', async ({ setup, set = [] }) => {
+    const given = [...set, sharded, optimizer];
+    const { end, events } = await trainedInWorld(file, given, newPath(), join(folder, 'cache'), setup);
+    expect(end).toMatchObject(whole);
+    const { workers, optimizerState } = eventOf(events, 'summary');
+    expect(optimizerState).toBe('sharded');
+    const [all, ...each] = workers.map(({ optimizerBytes }) => optimizerBytes);
+    expect(each.reduce((sum, bytes) => sum + bytes, 0)).toBe(all);
+    expect(Math.max(...each) / all).toBeLessThan(1.1 / each.length);
+  });
+});
+
+it('goes on from its checkpoint without workers, to the same bits', async () => {
+  const quiet = (await trained(file, [], newPath())).end;
+  const events: RunEvent[] = [];
+  const report = (event: RunEvent) => events.push(event);
+  const setup = { workers: four.slice(2) };
+  const { end } = await trainedInWorld(file, [sharded], newPath(), join(folder, 'cache'), { ...setup, steps: 3 });
+  expect(end.interrupted).toBe(true);
+  const resumed = await resumeCoordinating(end.resume!, { threads: 1, minWorkers: 0, report });
+  expect(resumed.sha256).toBe(quiet.sha256);
+});
+
+const alone = { threads: 1, workers: [] };
+
+it.each([
+  ['optimizer=sgd', /optimizer sgd keeps no state/],
+  ['optimizer=muon', /optimizer muon updates whole weights, and its state cannot be cut/],
+  ['optimizer=lamb', /optimizer lamb updates whole weights/],
+  ['optimizer=adafactor', /optimizer adafactor updates whole weights/],
+  ['optimizer.adamw.emaMomentum=0.9', /optimizer.adamw.emaMomentum keeps an average of all weights/],
+  ['cluster.sync={ local: { steps: 2, replicas: 2 } }', /with cluster.sync.local/],
+])('with %s is refused', async (set, problem) => {
+  await expect(trainedInWorld(file, [sharded, set], newPath(), join(folder, 'cache'), alone)).rejects.toThrow(problem);
+});
+
+describe('a worker that is lost', () => {
+  const configs = (['star', 'butterfly'] as const).map((allReduce) => {
+    const config = chaosConfig(allReduce, 8);
+    return {
+      ...config,
+      optimizer: { adam: { learningRate: 0.001 } },
+      cluster: { ...config.cluster, optimizerState: 'sharded' },
+    };
+  });
+  let quiet: Outcome;
+  beforeAll(async () => {
+    quiet = await quietOutcome(configs[0]);
+  });
+
+  it('in any phase of a star changes nothing', async () => {
+    await chaotic(configs[0], quiet, async (chaos) => {
+      for (const phase of [
+        'receiving parameters',
+        'computing',
+        'sending gradients',
+        'committing',
+        'validating',
+      ] as const)
+        await chaos.suffer('closed socket', phase);
+    });
+  }, 60_000);
+
+  it('from its peers, in any way, changes nothing', async () => {
+    await chaotic(configs[1], quiet, async (chaos) => {
+      for (const kind of ['closed socket', 'corrupted payload', 'duplicated frame', 'black hole'] as const)
+        await chaos.suffer(kind, 'exchanging with a peer');
+      await chaos.suffer('closed socket', 'committing');
+      for (const kind of ['closed socket', 'corrupted payload', 'duplicated frame', 'black hole'] as const)
+        await (await chaos.strike(kind, 'sending parameters', 'a')).next;
+    });
+  }, 60_000);
+});
