@@ -1453,6 +1453,10 @@ export interface RunConfigInput {
           };
         };
     /**
+     * Who has the memory of the optimizer: every worker all of it, or each a share, of which the coordinator has the second copy (ZeRO stage 1). The bits are the same.
+     */
+    optimizerState?: 'replicated' | 'sharded';
+    /**
      * Where workers have the examples from: a copy of all, those of the next step only, or a copy of their own. auto: by size.
      */
     placement?: 'auto' | 'replicate' | 'stream' | 'local';
