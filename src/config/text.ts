@@ -59,12 +59,13 @@ interface DocumentKeys {
   readonly documents?: DocumentsConfig;
   readonly endOfText?: string;
   readonly documentMask: boolean;
+  readonly tokens: 'characters' | TokensConfig;
   readonly targets: 'last' | 'all';
   readonly invalid: 'refuse' | 'replace';
 }
 
 function documentRules(
-  { file, documents, endOfText, documentMask, targets, invalid }: DocumentKeys,
+  { file, documents, endOfText, documentMask, tokens, targets, invalid }: DocumentKeys,
   context: z.RefinementCtx,
 ): void {
   const refuse = refusal(context);
@@ -76,6 +77,8 @@ function documentRules(
     );
   if (endOfText !== undefined && documents === undefined)
     refuse(['endOfText'], 'ends documents, and there is no data.documents', 'set it, or leave endOfText out');
+  if (endOfText?.length === 1 && !(typeof tokens === 'object' && 'file' in tokens))
+    refuse(['endOfText'], 'is a character of texts too', 'name what no text has, e.g. <|endoftext|>');
   if (documentMask && documents === undefined)
     refuse(['documentMask'], 'keeps documents apart, and there is no data.documents', 'set it, e.g. to blankLines');
   if (documentMask && targets !== 'all')

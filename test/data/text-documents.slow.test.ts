@@ -144,6 +144,11 @@ describe('documents', () => {
 
   it.each([
     [{ file: ['a', 'b'] }, 'data.file: names several files', 'set data.documents'],
+    [
+      { file: 'a', documents: 'blankLines', endOfText: 'e' },
+      'data.endOfText: is a character of texts too',
+      '<|endoftext|>',
+    ],
     [{ file: 'a', endOfText: '</s>' }, 'data.endOfText: ends documents', 'leave endOfText out'],
     [{ file: 'a', documentMask: true }, 'data.documentMask: keeps documents apart', 'set it, e.g. to blankLines'],
     [

@@ -231,16 +231,16 @@ describe('mistakes', () => {
     expect(remedy).toContain(of > 0 ? `a window of at most ${of - 1}` : 'more text');
   });
 
-  it('one document for several splits', async () => {
+  it('a split in whose part no document begins', async () => {
     const { problem, remedy } = await failure('abc\nde', {
       window: 2,
       documents: { separator: '--' },
       validation: 0.5,
     });
     expect(problem).toContain(
-      'the text is one document, which no split divides, and nothing is left for the validation',
+      'no document begins in the part of the text that is the validation split, and none is divided',
     );
-    expect(remedy).toBe('correct data.documents, or set data.validation to 0 or to files of their own');
+    expect(remedy).toBe('use more documents or smaller ones, or set data.validation to 0 or to files of their own');
     expect(
       (await load('abc\n--de', { window: 2, documents: { separator: '--' }, validation: 0.5 })).splits.validation,
     ).toHaveLength(1);

@@ -78,11 +78,11 @@ function tooShort(name: keyof Splits, pieces: Pieces, config: TextConfig, ends?:
   const own: (keyof Splits)[] = givenOf(config).map(({ split }) => split);
   const isOwn = own.includes(name);
   const shared = held.filter((split) => !own.includes(split));
-  if (ends && tokens === 0 && !isOwn && documentsIn(['training', ...shared], pieces, ends) === 1) {
+  if (ends && tokens === 0 && !isOwn && shared.length > 0) {
     const keys = shared.map((split) => `${section}.${split}`).join(' and ');
     return new DataError(
-      `data.documents: the text is one document, which no split divides, and nothing is left for the ${name} split`,
-      `correct data.documents, or set ${keys} to 0 or to files of their own`,
+      `data.documents: no document begins in the part of the text that is the ${name} split, and none is divided`,
+      `use more documents or smaller ones, or set ${keys} to 0 or to files of their own`,
     );
   }
   const share = isOwn
@@ -95,12 +95,6 @@ function tooShort(name: keyof Splits, pieces: Pieces, config: TextConfig, ends?:
     `use ${most > 0 ? `a window of at most ${most}` : 'more text'}, or ${share}`,
   );
 }
-
-const documentsIn = (splits: readonly (keyof Splits)[], pieces: Pieces, ends: Uint8Array): number =>
-  splits.reduce((sum, name) => {
-    const own = ends.subarray(pieces[name].start, pieces[name].end);
-    return sum + own.reduce((some, end) => some + end, 0);
-  }, 0);
 
 /** What tokens are called. */
 export const tokensText = ({ tokens }: TextConfig): string => (tokens === 'characters' ? 'characters' : 'tokens');

@@ -127,5 +127,8 @@ function refuseTwice(files: readonly string[]): void {
   const paths = files.map(realPath);
   const twice = paths.findIndex((path, i) => paths.indexOf(path) < i);
   if (twice < 0) return;
-  throw new DataError(`data: the file ${paths[twice]} is named twice`, 'give each split files of its own');
+  throw new DataError(
+    `data: the file ${paths[twice]} is named twice`,
+    'name it once, and give each split files of its own',
+  );
 }
