@@ -1,20 +1,24 @@
 /** What launchers have in common: the options of `join`, which they pass on, and what they are told themselves. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import { ConfigError } from '../src/errors.js';
 import { joinCommand } from './join.js';
 import type { JoinFlags } from './join-request.js';
-import { checkResume, checkRunGiven, stepLimit, threadCount, timeoutOf } from './running.js';
+import { checkResume, checkRunGiven, stepLimit, threadCount, timeoutOf, wholeNumber } from './running.js';
 import { withConfig, withRunOptions, withShared } from './shared-options.js';
 
 export interface LaunchedFlags extends Omit<JoinFlags, 'rank' | 'size'> {
   readonly command: string;
   readonly chdir?: string;
   readonly nodes: string;
+  readonly cpus?: string;
   readonly dryRun?: boolean;
 }
 
 const makers = {
   nodes: () => new Option('--nodes <n>', 'how many nodes there are to be, a rank on each').makeOptionMandatory(),
+  cpus: () =>
+    new Option('--cpus <n>', 'cores of each rank (default: 4 on Kubernetes, what Slurm has by default there)'),
   chdir: () => new Option('--chdir <folder>', 'folder of each host in which the ranks start (default: this one)'),
   command: () =>
     new Option('--command <text>', 'what runs lockstep there, as a shell reads it').default('npx --no -- lockstep'),
@@ -49,4 +53,15 @@ export function joinArguments(file: string | undefined, flags: LaunchedFlags, co
     return [value].flat().flatMap((one) => [option.long!, one]);
   });
   return [...(file === undefined ? [] : [file]), ...rest];
+}
+
+/** @throws ConfigError when it is no number of nodes */
+export const nodeCount = ({ nodes }: Pick<LaunchedFlags, 'nodes'>): number =>
+  wholeNumber('--nodes', nodes, 1, 4096, 'give the number of nodes');
+
+/** @throws ConfigError when a value cannot stand in a line of its own */
+export function oneLine(option: string, value: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+  if (!/[\0-\x1f\x7f]/.test(value)) return value;
+  throw new ConfigError(`${option}: ${JSON.stringify(value)} has more than one line`, 'write it in one line');
 }

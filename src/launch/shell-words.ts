@@ -1,7 +1,7 @@
 /** Command lines for shells that are not known: each word stays the one that it is. */
 
 /** A word for a POSIX shell; fish and csh read it the same way, but for backslashes and exclamation marks. */
-const shellWord = (word: string): string =>
+export const shellWord = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 export const shellWords = (words: readonly string[]): string => words.map(shellWord).join(' ');

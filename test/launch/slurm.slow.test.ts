@@ -1,4 +1,5 @@
 /** `lockstep join` under a real Slurm: the bits of one machine, also of a job that is stopped, preempted and cancelled, and loses a node. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
@@ -142,4 +143,21 @@ slurm.it('the script of a job, where srun is missing, says so', async () => {
   await cluster.until(id, 'FAILED');
   expect(await cluster.job(id, 'ExitCode')).toBe('2:0');
   expect(readFileSync(said, 'utf8')).toContain('write srun in front of the command');
+});
+
+slurm.it('launch slurm submits a job that ends with the bits of one machine, and says which', async () => {
+  const folder = newFolder();
+  writeConfig(folder, 'run', config);
+  const launch = (...args: readonly string[]) =>
+    cluster.run(
+      ...[execPath, cliFile, 'launch', 'slurm', 'run.yaml', '--nodes', '2', '--chdir', folder],
+      ...['--command', lockstep, '--threads', '1', '--json', '--time', '10', ...args, '--', `--output=${folder}/said`],
+    );
+  const script = await launch('--dry-run');
+  expect(script).toMatch(/^#SBATCH --time=10$/m);
+  expect(spawnSync('bash', ['-n'], { input: script }).status).toBe(0);
+  const { job } = JSON.parse(await launch());
+  await cluster.until(job, 'COMPLETED');
+  expect(await cluster.job(job, 'JobName')).toBe('run');
+  expect(endOf(readFileSync(join(folder, 'said'), 'utf8').trim())).toMatchObject({ sha256: hash });
 });

@@ -1,0 +1,142 @@
+/** `lockstep launch kubernetes`: a run as a Job or a JobSet, created by kubectl. */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { basename, extname } from 'node:path';
+import { Command, Option } from 'commander';
+import { ConfigError, LaunchError } from '../src/errors.js';
+import { type KubernetesJob, manifestsText, mounts } from '../src/launch/manifests.js';
+import { generateToken } from '../src/wire/handshake.js';
+import { joinArguments, type LaunchedFlags, nodeCount, withLaunched } from './launched-options.js';
+import { reportMistakes } from './outcome.js';
+import { wholeNumber } from './running.js';
+
+interface KubernetesFlags extends LaunchedFlags {
+  readonly image: string;
+  readonly kind: KubernetesJob['kind'];
+  readonly name?: string;
+  readonly namespace?: string;
+  readonly memory: string;
+  readonly runs?: string;
+  readonly dataVolume?: string;
+  readonly secret?: string;
+}
+
+export function launchKubernetesCommand(): Command {
+  const command = new Command('kubernetes').description(
+    'Train on Kubernetes, a rank in each pod: writes the manifests and creates what they describe.',
+  );
+  withLaunched(command, 'nodes', 'cpus', 'dryRun');
+  return command
+    .requiredOption('--image <name>', 'image of containers that has lockstep; deploy/Dockerfile makes one')
+    .addOption(
+      new Option('--kind <kind>', 'a plain Job, or a JobSet, which starts a failed Job anew')
+        .choices(['job', 'jobset'])
+        .default('job'),
+    )
+    .option('--name <name>', "of what is created (default: the config's file)")
+    .option('--namespace <name>', 'of what is created (default: that of kubectl)')
+    .option('--memory <amount>', 'of each pod, such as 8Gi', '8Gi')
+    .option('--runs <claim>', `volume that keeps the runs, as ${mounts.runs} (default: none, and runs go with rank 0)`)
+    .option('--data-volume <claim>', `volume with data, to be read as ${mounts.data}`)
+    .option('--secret <name>', 'that has the token, as its key token (default: a new one)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  lockstep launch kubernetes configs/mnist.yaml --nodes 8 --image registry.example.com/lockstep --runs runs
+  lockstep launch kubernetes configs/mnist.yaml --nodes 8 --image registry.example.com/lockstep --dry-run > job.yml
+
+A config by a relative path is a file here, and is taken along. One by an absolute path is one of the image or its volumes.`,
+    )
+    .action(runLaunchKubernetes);
+}
+
+async function runLaunchKubernetes(file: string | undefined, flags: KubernetesFlags, command: Command): Promise<void> {
+  await reportMistakes(flags.json, async (warn) => {
+    const job = jobOfFlags(file, flags, command);
+    if (job.runs === undefined) {
+      warn(`without --runs the run is lost with the pod of rank 0: name a claim that pods of all nodes can write`);
+    }
+    const text = manifestsText(job);
+    if (flags.dryRun) return void process.stdout.write(text);
+    process.stdout.write(await create(text));
+    if (flags.json) return;
+    const where = job.namespace === undefined ? '' : ` --namespace ${job.namespace}`;
+    const which = `${where} --selector app.kubernetes.io/instance=${job.name}`;
+    const kinds = flags.kind === 'jobset' ? 'jobset,secret,configmap' : 'job,service,secret,configmap';
+    process.stdout.write(
+      `kubectl logs --follow${which} shows what it says, kubectl delete ${kinds}${which} ends and removes it\n`,
+    );
+  });
+}
+
+function jobOfFlags(file: string | undefined, flags: KubernetesFlags, command: Command): KubernetesJob {
+  const { image, kind, namespace, runs, dataVolume: data, secret, memory } = flags;
+  if (flags.out !== undefined) {
+    throw new ConfigError(`--out ${flags.out}: runs are below ${mounts.runs}`, 'leave it out; --runs names the volume');
+  }
+  if (!/^\d+(\.\d+)?([KMGTP]i?)?$/.test(memory)) {
+    throw new ConfigError(`--memory ${memory}: is no amount as Kubernetes has them`, 'write it as 8Gi or 512Mi');
+  }
+  const given = joinArguments(file, flags, command);
+  const isHere = file !== undefined && !file.startsWith('/');
+  const own = `lockstep-${basename(file ?? flags.resume!, extname(file ?? ''))}`;
+  const name =
+    flags.name ??
+    own
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, '-')
+      .slice(0, 40)
+      .replace(/-$/, '');
+  for (const [option, value] of Object.entries({ name, namespace, runs, 'data-volume': data, secret })) {
+    if (value !== undefined && !/^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/.test(value)) {
+      throw new ConfigError(
+        `--${option} ${value}: is no name that Kubernetes has for it`,
+        'use up to 40 lower-case letters, digits and "-", a letter first',
+      );
+    }
+  }
+  return {
+    ...{ name, namespace, kind, image, nodes: nodeCount(flags), memory, runs, data },
+    cpus: wholeNumber('--cpus', flags.cpus ?? '4', 1, 1024, 'give the number of cores'),
+    config: isHere ? configText(file) : undefined,
+    token: secret === undefined ? { value: process.env.LOCKSTEP_TOKEN || generateToken() } : { secret },
+    command: ['lockstep'],
+    args: isHere ? [mounts.configFile, ...given.slice(1)] : given,
+  };
+}
+
+/** @throws ConfigError when it cannot be read, or is too large to be taken along */
+function configText(file: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(
+      `${file}: cannot be read (${(error as Error).message})`,
+      'name a file of this machine, or one of the image by its absolute path',
+    );
+  }
+  if (text.length < 1_000_000) return text;
+  throw new ConfigError(`${file}: has more than a megabyte`, 'put it into the image, and give its absolute path there');
+}
+
+/** @returns what kubectl says. @throws LaunchError */
+function create(text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = execFile('kubectl', ['create', '-f', '-'], (error, stdout, stderr) => {
+      if (!error) return resolve(stdout);
+      const isMissing = error.code === 'ENOENT';
+      reject(
+        isMissing
+          ? new LaunchError('there is no kubectl here', 'install it, or print the manifests with --dry-run')
+          : new LaunchError(
+              `kubectl create: ${stderr.trim().split('\n').at(-1) || error.message}`,
+              'see which cluster kubectl is for; what is there already has the name: delete it, or give another --name',
+            ),
+      );
+    });
+    child.stdin!.on('error', () => {});
+    child.stdin!.end(text);
+  });
+}

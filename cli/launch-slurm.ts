@@ -1,0 +1,98 @@
+/** `lockstep launch slurm`: a batch file whose tasks are the ranks of a run, submitted. */
+import { execFile } from 'node:child_process';
+import { basename, extname } from 'node:path';
+import { Command } from 'commander';
+import { ConfigError, LaunchError } from '../src/errors.js';
+import { slurmScript } from '../src/launch/slurm-script.js';
+import { joinArguments, type LaunchedFlags, nodeCount, oneLine, withLaunched } from './launched-options.js';
+import { reportMistakes } from './outcome.js';
+
+interface SlurmFlags extends LaunchedFlags {
+  readonly time?: string;
+  readonly partition?: string;
+}
+
+export function launchSlurmCommand(): Command {
+  const command = new Command('slurm').description(
+    'Train as a job of Slurm, a rank on each node: writes the batch file and submits it.',
+  );
+  withLaunched(command, 'nodes', 'cpus', 'chdir', 'command', 'dryRun');
+  return command
+    .argument('[sbatch...]', 'more options of sbatch, behind --')
+    .option('--time <limit>', 'after which Slurm ends the job, which then goes on in the queue (default: its own)')
+    .option('--partition <name>', 'of nodes (default: its own)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  lockstep launch slurm configs/mnist.yaml --nodes 8 --time 04:00:00
+  lockstep launch slurm configs/mnist.yaml --nodes 8 --dry-run > job.sh
+  lockstep launch slurm configs/mnist.yaml --nodes 8 -- --account=me --mem=32G
+
+The folder of --out is to be one that all nodes share. The job goes on by itself after its time limit, a preemption and the
+loss of a node.`,
+    )
+    .action(runLaunchSlurm);
+}
+
+async function runLaunchSlurm(
+  config: string | undefined,
+  others: readonly string[],
+  flags: SlurmFlags,
+  command: Command,
+): Promise<void> {
+  await reportMistakes(flags.json, async () => {
+    // Behind --, where --resume stands for the config.
+    const isOption = config?.startsWith('-') === true;
+    const file = isOption ? undefined : config;
+    const more = isOption ? [config, ...others] : others;
+    const args = ['join', ...joinArguments(file, flags, command)];
+    const name = basename(file ?? flags.resume!, extname(file ?? '')).replaceAll(/[^\w.-]/g, '_');
+    const options = [
+      ...(flags.time === undefined ? [] : [`--time=${flags.time}`]),
+      ...(flags.partition === undefined ? [] : [`--partition=${flags.partition}`]),
+      ...(flags.cpus === undefined ? [] : [`--cpus-per-task=${flags.cpus}`]),
+      ...more,
+    ].map(sbatchOption);
+    const script = slurmScript({
+      ...{ name, nodes: nodeCount(flags), options, args },
+      ...{ folder: flags.chdir, command: oneLine('--command', flags.command) },
+    });
+    if (flags.dryRun) return void process.stdout.write(script);
+    const id = await submit(script);
+    const told = flags.json
+      ? `${JSON.stringify({ event: 'submitted', job: id })}\n`
+      : `job ${id} is submitted: squeue --job ${id} shows it, scancel ${id} ends it with a checkpoint\n`;
+    process.stdout.write(told);
+  });
+}
+
+/** One that a line of a batch file holds as it is. @throws ConfigError */
+function sbatchOption(option: string): string {
+  if (/^--?\w[\w=,.:/@%+*[\]-]*$/.test(option)) return option;
+  throw new ConfigError(
+    `${JSON.stringify(option)}: is no option of sbatch in one word`,
+    'give each as --name=value, without spaces; for others print the file with --dry-run, and add them there',
+  );
+}
+
+/** @returns the number of the job. @throws LaunchError when Slurm is not there or refuses it */
+function submit(script: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = execFile('sbatch', ['--parsable'], (error, stdout, stderr) => {
+      // NUMBER, or NUMBER;CLUSTER.
+      if (!error) return resolve(stdout.trim().split(';')[0]);
+      if (error.code === 'ENOENT') {
+        return reject(
+          new LaunchError(
+            'there is no sbatch here',
+            'run this on a node that submits jobs, or print it with --dry-run',
+          ),
+        );
+      }
+      reject(new LaunchError(`sbatch: ${stderr.trim() || error.message}`, 'correct the options of the job'));
+    });
+    child.stdin!.on('error', () => {});
+    child.stdin!.end(script);
+  });
+}
