@@ -1,13 +1,16 @@
 /** `lockstep doctor`: what this machine has, what is missing, and the remedy. */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, availableParallelism, cpus, freemem, platform } from 'node:os';
-import { Command } from 'commander';
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
 import pc from 'picocolors';
 import type { BackendName } from '../src/engine/backends.js';
-import { providers } from '../src/engine/onnx/providers.js';
+import { chooseProvider, providers } from '../src/engine/onnx/providers.js';
 import { EngineError } from '../src/errors.js';
 import { memoryLimit } from '../src/ground/memory.js';
+import { packageFolder } from '../src/ground/own-version.js';
 import { printableDeep } from '../src/ground/printable.js';
 import { bytesText } from '../src/ground/units.js';
 import { loadNoiseKernels } from '../src/kernels/load-kernels.js';
@@ -28,7 +31,12 @@ export function doctorCommand(): Command {
   const command = new Command('doctor').description(
     'Show what this machine has: cores, engines and backends that really load, versions.',
   );
-  return withShared(command, 'json').addCommand(doctorDataCommand()).action(runDoctor);
+  return withShared(command, 'json')
+    .addOption(
+      new Option('--only-device <name>', 'look at this device of engine onnx alone').choices(Object.keys(providers)),
+    )
+    .addCommand(doctorDataCommand())
+    .action(runDoctor);
 }
 
 const require = createRequire(import.meta.url);
@@ -42,9 +50,16 @@ function version(name: string): string {
   }
 }
 
-async function runDoctor({ json }: { json?: boolean }): Promise<void> {
-  const findings = [nodeVersion(), hardware(), kernels()];
-  for (const provider of Object.keys(providers)) findings.push(await onnx(provider));
+async function runDoctor({ json, onlyDevice }: { json?: boolean; onlyDevice?: string }): Promise<void> {
+  if (onlyDevice !== undefined) {
+    chooseProvider(onlyDevice);
+    const finding = await onnx(onlyDevice);
+    process.stdout.write(json ? jsonLine(finding) : text(printableDeep([finding]), finding.ok));
+    process.exitCode = finding.ok ? 0 : 1;
+    return;
+  }
+  const findings = [nodeVersion(), hardware(), kernels(), await onnx('cpu')];
+  for (const name of Object.keys(providers)) if (name !== 'cpu') findings.push(elsewhere(name));
   // Late, because tfjs takes most of the time that any command needs to start.
   const { backendNames, loadBackend } = await import('../src/engine/backends.js');
   for (const name of backendNames) findings.push(await backend(name, loadBackend));
@@ -79,11 +94,24 @@ function kernels(): DoctorCheck {
   }
 }
 
-/** Loads the library and runs a model of one node. */
+/** A process of its own looks for a graphics card: drivers that are not there write what they like to its standard error. */
+function elsewhere(device: string): DoctorCheck {
+  const program = join(packageFolder, 'dist', 'cli', 'main.js');
+  const args = [program, 'doctor', '--json', '--only-device', device];
+  const { stdout } = spawnSync(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'], timeout: 60_000 });
+  try {
+    return JSON.parse(String(stdout)) as DoctorCheck;
+  } catch {
+    const remedy = `optional: ${providers[device].remedy}`;
+    return { name: nameOf(device), ok: false, detail: 'looking for it ended without an answer', remedy };
+  }
+}
+
+const nameOf = (device: string): string => (device === 'cpu' ? 'engine onnx' : `engine onnx, device ${device}`);
+
+/** Loads the library and runs a model of one node, on the device that is chosen. */
 async function onnx(provider: string): Promise<DoctorCheck> {
-  const name = provider === 'cpu' ? 'engine onnx' : `engine onnx, device ${provider}`;
-  const before = process.env.LOCKSTEP_DEVICE;
-  process.env.LOCKSTEP_DEVICE = provider;
+  const name = nameOf(provider);
   try {
     const { checkDevice } = await import('../src/engine/onnx/check-device.js');
     checkDevice();
@@ -93,7 +121,7 @@ async function onnx(provider: string): Promise<DoctorCheck> {
     const detail = `onnxruntime-node ${version('onnxruntime-node')}, arithmetic ${hash.slice(0, 12)} (${processor})`;
     return { name, ok: true, detail };
   } catch (error) {
-    const [reason] = (error as Error).message.split('\n');
+    const [reason] = (error instanceof EngineError ? error.problem : (error as Error).message).split('\n');
     return {
       name,
       ok: false,
@@ -103,9 +131,6 @@ async function onnx(provider: string): Promise<DoctorCheck> {
           ? 'reinstall with npm ci; without it training is many times slower'
           : `optional: ${providers[provider].remedy}`,
     };
-  } finally {
-    if (before === undefined) delete process.env.LOCKSTEP_DEVICE;
-    else process.env.LOCKSTEP_DEVICE = before;
   }
 }
 

@@ -108,7 +108,7 @@ async function succeed(args: readonly string[]): Promise<void> {
 }
 
 beforeAll(async () => {
-  const parts = ['src', 'cli', 'coordinator', 'worker', 'scripts', 'test', 'examples', 'configs', 'docs'];
+  const parts = ['src', 'cli', 'coordinator', 'worker', 'scripts', 'test', 'examples', 'configs', 'docs', 'page'];
   const files = ['package.json', 'tsconfig.json', 'vitest.config.ts', 'biome.json'];
   // With their times, by which the build tells what has changed.
   for (const part of [...parts, ...files]) {
