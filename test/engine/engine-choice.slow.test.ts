@@ -131,7 +131,7 @@ describe('lockstep doctor', () => {
     const found = new Map<string, { ok: boolean; detail: string; remedy?: string }>();
     for (const { name, ...finding } of findings) found.set(name, finding);
     expect([...found.keys()]).toEqual([
-      ...['node', 'machine', 'kernels', 'engine onnx'],
+      ...['node', 'machine', 'kernels', 'engine onnx', 'engine onnx, device webgpu'],
       ...['tensorflow', 'wasm', 'cpu'].map((backend) => `engine tfjs, backend ${backend}`),
     ]);
     expect(found.get('node')).toMatchObject({ ok: true, detail: expect.stringContaining(process.versions.node) });
