@@ -42,7 +42,7 @@ Examples:
 
 The first host is rank 0: config, data and runs are there. Each line is shown with its host. Ctrl-C ends all in good
 order, with a checkpoint, and a second one at once; so do they end where this command is killed.
-Exit codes: those of lockstep join of rank 0; 1 where a host is not reached; 130 after Ctrl-C.`,
+Exit codes: those of lockstep join of the rank that failed, else of rank 0; 1 where a host is not reached; 130 after Ctrl-C.`,
     )
     .action(runLaunchSsh);
 }

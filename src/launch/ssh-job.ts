@@ -17,7 +17,7 @@ export interface SshJobOptions {
 }
 
 export interface SshJobEnd {
-  /** Of rank 0, where it is known. */
+  /** Of the rank that failed, else of rank 0; undefined where it is not known. */
   readonly code: number | undefined;
   /** The rank that kept the run from its beginning or was rank 0, and why it ended as it did; none where all is well. */
   readonly failure: string | undefined;
@@ -29,19 +29,22 @@ const [farewell, grace] = [5000, 20_000];
 export async function runOverSsh({ ranks, token, said, warned, signal }: SshJobOptions): Promise<SshJobEnd> {
   const running = new Map<number, SshRank>();
   let failure: string | undefined;
+  let failed: RankEnd | undefined;
   const stop = () => {
     for (const rank of running.values()) rank.stop();
   };
   const kill = () => {
     for (const rank of running.values()) rank.kill();
   };
-  const ended = (rank: number, { code, isUnstarted, why }: RankEnd) => {
+  const ended = (rank: number, end: RankEnd) => {
+    const { code, isUnstarted, why } = end;
     running.delete(rank);
     if (!running.has(0) && rank !== 0) return;
     if (code === 0 || signal.aborted || failure !== undefined) return;
     const text = `${rankText(rank, ranks[rank].host.name)}: ${why}`;
     if (rank !== 0 && !isUnstarted) return warned(`${text}; a run that has begun goes on without it`);
     failure = text;
+    failed = end;
     stop();
   };
   const ends = ranks.map(async (options, i) => {
@@ -61,7 +64,7 @@ export async function runOverSsh({ ranks, token, said, warned, signal }: SshJobO
     await within(all, grace);
     kill();
     await all;
-    return { code: first.code, failure };
+    return { code: (failed ?? first).code, failure };
   } finally {
     signal.removeEventListener('abort', stop);
     forget();

@@ -44,7 +44,8 @@ it('the line has every option that changes what is found', () => {
   const others = evaluateLine('runs/a', null, { data: { x: 'x.npy' }, diagnose: true });
   expect(others).toEqual(['npx', 'lockstep', 'evaluate', 'runs/a', '--data', 'x=x.npy']);
   // --gallery is said as --set evaluation.gallery.
-  const harmless = ['--threads', '--html', '--markdown', '--force', '--json', '--gallery'];
+  // A device says where something is computed, not what.
+  const harmless = ['--threads', '--device', '--html', '--markdown', '--force', '--json', '--gallery'];
   const asked = evaluateCommand().options.map(({ long }) => long!);
   expect(new Set([...line, ...others].filter((word) => word.startsWith('--')))).toEqual(
     new Set(asked.filter((flag) => !harmless.includes(flag))),

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { beforeAll, expect } from 'vitest';
 import { newFolders, writeConfig } from '../support/folder.js';
-import { withoutMpirun } from '../support/mpi.js';
+import { jobless, withoutMpirun } from '../support/mpi.js';
 import { cliFile } from '../support/package.js';
 import { trained } from '../support/runs.js';
 import { skipIf } from '../support/skip-if.js';
@@ -38,7 +38,7 @@ function mpirun(folder: string, args: readonly string[], env: NodeJS.ProcessEnv 
       cwd: folder,
       stdio: ['ignore', 'pipe', 'inherit'],
       env: {
-        ...process.env,
+        ...jobless(),
         ...{ OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
         XDG_CACHE_HOME: join(folder, 'cache'),
         ...env,

@@ -19,6 +19,15 @@ export const withoutMpirun = /Open MPI/.test(spawnSync('mpirun', ['--version'], 
   ? undefined
   : 'needs mpirun of Open MPI (Debian: apt-get install --no-install-recommends openmpi-bin)';
 
+/**
+ * Variables for a job of its own: a process of tests that has been part of a job, or of Slurm's, has those of that one, and mpirun would
+ * take itself for a part of it.
+ */
+export const jobless = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(?:OMPI|OPAL|ORTE|PMIX?|PRTE|SLURM)_/.test(name)),
+  );
+
 /** What Open MPI is told: a process that nobody launched is a job of its own; anybody may launch; cores are few. */
 const settings = {
   OMPI_MCA_ess_singleton_isolated: '1',
@@ -41,7 +50,7 @@ export interface MpiJob {
 export function runMpiJob(size: number, command: readonly string[], folder: string): Promise<MpiJob> {
   const args = ['-np', String(size), process.execPath, cliFile, ...command];
   return new Promise((resolve) => {
-    const options = { cwd: folder, env: { ...process.env, ...settings }, timeout: 60_000 };
+    const options = { cwd: folder, env: { ...jobless(), ...settings }, timeout: 60_000 };
     execFile('mpirun', args, options, (error, output, errors) => {
       resolve({ code: error ? Number(error.code ?? -1) : 0, output, errors });
     });
