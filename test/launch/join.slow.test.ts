@@ -14,6 +14,7 @@ import { type Running, startLockstep } from '../support/cli.js';
 import { newFolders, writeConfig } from '../support/folder.js';
 import { trained } from '../support/runs.js';
 import { skipIf } from '../support/skip-if.js';
+import { smallJob } from '../support/small.js';
 
 const newFolder = newFolders();
 const limits = skipIf(process.platform !== 'linux' && 'a full disk of one rank: limits of files are those of Linux');
@@ -25,11 +26,7 @@ const clockOff = (hours: number) => {
 };
 
 const config = {
-  name: 'job',
-  data: { source: 'digits', examples: 400, validation: 0.1, test: 0.1 },
-  model: { layers: ['flatten', { dense: { units: 8, activation: 'relu' } }, { dense: { units: 'classes' } }] },
-  loss: 'sparseCategoricalCrossentropy',
-  optimizer: { adam: {} },
+  ...smallJob,
   training: { epochs: 8, batchSize: 4, shards: 4 },
   checkpoint: { everySteps: 20, keep: 2 },
 };

@@ -11,6 +11,7 @@ import { packageRoot } from '../support/package.js';
 import { pythonWith } from '../support/python.js';
 import { trained } from '../support/runs.js';
 import { skipIf } from '../support/skip-if.js';
+import { smallJob } from '../support/small.js';
 
 const python = pythonWith('kubernetes_validate', 'kubeflow_trainer_api');
 const schemas = skipIf(!python && 'manifests by schema: needs kubernetes-validate and kubeflow-trainer-api (PyPI)');
@@ -18,11 +19,7 @@ const posix = skipIf(process.platform === 'win32' && 'pods as processes: their p
 const newFolder = newFolders();
 
 const config = {
-  name: 'job',
-  data: { source: 'digits', examples: 400, validation: 0.1, test: 0.1 },
-  model: { layers: ['flatten', { dense: { units: 8, activation: 'relu' } }, { dense: { units: 'classes' } }] },
-  loss: 'sparseCategoricalCrossentropy',
-  optimizer: { adam: {} },
+  ...smallJob,
   training: { epochs: 4, batchSize: 4, shards: 4 },
 };
 

@@ -10,6 +10,7 @@ import { newFolders, writeConfig } from '../support/folder.js';
 import { cliFile } from '../support/package.js';
 import { trained } from '../support/runs.js';
 import { skipIf } from '../support/skip-if.js';
+import { smallJob } from '../support/small.js';
 import { noSshd, SshServer } from '../support/sshd.js';
 
 const reason = noSshd();
@@ -17,11 +18,7 @@ const ssh = skipIf(reason);
 const newFolder = newFolders();
 
 const config = {
-  name: 'job',
-  data: { source: 'digits', examples: 400, validation: 0.1, test: 0.1 },
-  model: { layers: ['flatten', { dense: { units: 8, activation: 'relu' } }, { dense: { units: 'classes' } }] },
-  loss: 'sparseCategoricalCrossentropy',
-  optimizer: { adam: {} },
+  ...smallJob,
   training: { epochs: 2, batchSize: 4, shards: 4 },
 };
 const long = [...['--set', 'training.epochs=10000'], ...['--set', 'checkpoint.everySteps=20']];
