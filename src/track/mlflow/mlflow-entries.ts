@@ -1,4 +1,5 @@
 /** Lines of a run's metrics.jsonl as MLflow's metrics; names and values as its server takes them. */
+import { type LoggedEvent, loggedPoints } from '../logged-points.js';
 
 export interface MlflowMetric {
   readonly key: string;
@@ -37,36 +38,19 @@ export function mlflowParameters(leaves: Iterable<readonly [string, string | und
 /** A text without the quotes of its JSON. */
 const textOf = (json: string): string => (json.startsWith('"') ? (JSON.parse(json) as string) : json);
 
-/** What a line of the log is: a `step`, an `epoch` or the `end` of a run. */
-export interface LoggedLine {
-  readonly event: string;
-  readonly step?: number;
-  readonly [key: string]: unknown;
-}
-
-const stepKeys = ['loss', 'learningRate', 'gradientNorm', 'examplesPerSecond', 'tokensPerSecond'];
-const epochKeys = ['loss', 'seconds', 'examplesPerSecond', 'tokensPerSecond'];
-
 /**
  * @param step of the run, for a line that has none
- * @param timestamp of when it is sent: the log tells none
+ * @param timestamp of when it is sent, for a line that tells no time
  */
-export function mlflowMetrics(line: LoggedLine, step: number, timestamp: number): MlflowMetric[] {
+export function mlflowMetrics(line: LoggedEvent, step: number, timestamp: number): MlflowMetric[] {
   const values = new Map<string, unknown>();
-  const add = (place: string, object: unknown, keys?: readonly string[]) => {
-    const entries = Object.entries((object ?? {}) as Record<string, unknown>);
-    for (const [key, value] of entries) {
-      const name = mlflowName(`${place}/${key}`);
-      if ((keys?.includes(key) ?? true) && !values.has(name)) values.set(name, value);
-    }
-  };
-  if (line.event === 'step') add('step', line, stepKeys);
-  else if (line.event === 'epoch') {
-    add('epoch', line, epochKeys);
-    add('validation', line.validation);
-  } else if (line.event === 'end' && line.interrupted !== true) add('test', line.test);
+  for (const [name, value] of loggedPoints(line)) {
+    const key = mlflowName(name);
+    if (!values.has(key)) values.set(key, value);
+  }
+  const when = typeof line.time === 'number' ? Math.round(line.time * 1000) : timestamp;
   return [...values].flatMap(([key, value]) =>
-    isValue(value) ? [{ key, value, timestamp, step: line.step ?? step }] : [],
+    isValue(value) ? [{ key, value, timestamp: when, step: line.step ?? step }] : [],
   );
 }
 

@@ -3,8 +3,9 @@ import { openAsBlob } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { basename, join, posix, relative, resolve, sep } from 'node:path';
 import { metricsName } from '../../report/metrics-log.js';
+import type { LoggedEvent } from '../logged-points.js';
 import { MlflowApi, MlflowError } from './mlflow-api.js';
-import { type LoggedLine, type MlflowMetric, type MlflowParameter, mlflowMetrics } from './mlflow-entries.js';
+import { type MlflowMetric, type MlflowParameter, mlflowMetrics } from './mlflow-entries.js';
 import { readRecord, type SentRecord, writeRecord } from './sent-record.js';
 
 export interface MlflowTarget {
@@ -155,7 +156,7 @@ export class MlflowSender {
       batch = [];
     };
     for (const text of lines) {
-      const line = JSON.parse(text) as LoggedLine;
+      const line = JSON.parse(text) as LoggedEvent;
       this.#last = line.step ?? this.#last;
       if (line.event === 'step' && line.step! <= step) continue;
       if (line.event === 'epoch' && (line.epoch as number) <= epoch) continue;

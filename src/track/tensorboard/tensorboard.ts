@@ -2,7 +2,8 @@
  * A run for TensorBoard: an event file with scalars at steps and epochs, histograms of the weights at epochs, the config as text and
  * as hyper-parameters, and the layers as a graph.
  */
-import type { EndEvent, EpochEvent, Metrics, RunEvent, StepEvent } from '../../report/events.js';
+import type { EndEvent, EpochEvent, RunEvent, StepEvent } from '../../report/events.js';
+import { loggedPoints } from '../logged-points.js';
 import type { NamedWeights, Tracker } from '../tracker.js';
 import { distributionOf } from './distribution.js';
 import {
@@ -52,7 +53,7 @@ export function tensorboardTracker(
   let last = step;
   const report = (event: RunEvent) => {
     if (event.event === 'step' || event.event === 'epoch') last = event.step;
-    if (event.event === 'step') file.append(summaryEvent(time(last), ofStep(event)));
+    if (event.event === 'step') file.append(summaryEvent(time(last), scalarsOf(event)));
     else if (event.event === 'epoch') file.append(summaryEvent(time(last), ofEpoch(event)));
     else if (event.event === 'end') file.append(endEvent(time(last), ofEnd(event)));
   };
@@ -66,47 +67,17 @@ export function tensorboardTracker(
 /** Four spaces make lines a block of code in Markdown, whatever they hold. */
 const indented = (yaml: string): string => yaml.replaceAll(/^/gm, '    ');
 
-const ofStep = ({
-  loss,
-  learningRate,
-  gradientNorm,
-  examplesPerSecond,
-  tokensPerSecond,
-}: StepEvent): SummaryValue[] => [
-  scalar('step/loss', loss),
-  scalar('step/learningRate', learningRate),
-  scalar('step/gradientNorm', gradientNorm),
-  ...ofSpeed('step', examplesPerSecond, tokensPerSecond),
-];
+/** Before the second step there is no speed. */
+const scalarsOf = (event: StepEvent | EpochEvent | EndEvent): SummaryValue[] =>
+  loggedPoints({ ...event }).flatMap(([name, value]) =>
+    typeof value !== 'number' || (Number.isNaN(value) && name.endsWith('PerSecond')) ? [] : [scalar(name, value)],
+  );
 
-/** Before the second step there is none. */
-function ofSpeed(place: string, examples: number, tokens: number | undefined): SummaryValue[] {
-  if (Number.isNaN(examples)) return [];
-  const byExamples = scalar(`${place}/examplesPerSecond`, examples);
-  return tokens === undefined ? [byExamples] : [byExamples, scalar(`${place}/tokensPerSecond`, tokens)];
-}
+const ofEpoch = (event: EpochEvent): SummaryValue[] => [scalar('epoch/number', event.epoch), ...scalarsOf(event)];
 
-const ofMetrics = (split: string, metrics: Metrics | null): SummaryValue[] =>
-  Object.entries(metrics ?? {}).map(([name, value]) => scalar(`${split}/${name}`, value));
-
-const ofEpoch = ({
-  epoch,
-  loss,
-  validation,
-  seconds,
-  examplesPerSecond,
-  tokensPerSecond,
-}: EpochEvent): SummaryValue[] => [
-  scalar('epoch/number', epoch),
-  scalar('epoch/loss', loss),
-  scalar('epoch/seconds', seconds),
-  ...ofSpeed('epoch', examplesPerSecond, tokensPerSecond),
-  ...ofMetrics('validation', validation),
-];
-
-const ofEnd = ({ test, interrupted, model }: EndEvent): SummaryValue[] => [
-  ...(interrupted ? [] : ofMetrics('test', test)),
-  sessionEnd(Date.now() / 1000, !interrupted && model !== ''),
+const ofEnd = (event: EndEvent): SummaryValue[] => [
+  ...scalarsOf(event),
+  sessionEnd(Date.now() / 1000, !event.interrupted && event.model !== ''),
 ];
 
 function ofWeights({ name, values }: NamedWeights): SummaryValue[] {
