@@ -1,31 +1,16 @@
 /** Files of a line of JSON an entry: appended to while a run goes on, cut back when it is taken up from a checkpoint. */
-import { closeSync, constants, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { constants, ftruncateSync, openSync, readSync } from 'node:fs';
 import { OutputError } from '../errors.js';
+import { PatientFile, type PatientOptions } from './patient-file.js';
 
 const blockBytes = 1 << 16;
-/** Characters that wait for space on a full disk before they are given up. */
-const mostPending = 1 << 25;
-
-export interface LogOptions {
-  /** Looks whether the file may be written to now; throws if not. */
-  readonly check?: () => void;
-  /** Told that lines could not be written; they are tried again with the next ones. Throws where the run is to end. */
-  readonly failed?: (error: unknown) => void;
-  /** Told that all lines are there again. */
-  readonly caughtUp?: () => void;
-}
+/** Without `failed`, what goes wrong is thrown as an OutputError. */
+export type LogOptions = Partial<PatientOptions>;
 
 export class LogFile {
-  readonly #file: string;
-  readonly #options: LogOptions;
-  readonly #fd: number;
-  #length = 0;
-  #last: Record<string, unknown> | undefined;
-  /** Lines that are not in the file yet. */
-  #pending = '';
-  #hasFailed = false;
-  /** Lines were given up: none may follow. */
-  #isBroken = false;
+  /** The last entry that was there when it was opened. */
+  readonly last: Record<string, unknown> | undefined;
+  readonly #file: PatientFile;
 
   /**
    * Opens a log, or makes it, and cuts it off before the first line that `keep` refuses or that is no line of JSON.
@@ -33,100 +18,42 @@ export class LogFile {
    * @throws OutputError if it cannot be written
    */
   constructor(file: string, keep: (entry: Record<string, unknown>) => boolean, options: LogOptions = {}) {
-    this.#file = file;
-    this.#options = options;
-    // Not for appending: what Windows opens so it does not cut off (nodejs/node#3177).
-    this.#fd = this.#orOutputError(() => openSync(file, constants.O_RDWR | constants.O_CREAT));
-    const kept = this.#orOutputError(() => keptLines(this.#fd, keep));
-    this.#length = kept.length;
-    this.#last = kept.last;
-    this.#orOutputError(() => ftruncateSync(this.#fd, this.#length));
+    const failed = (error: unknown): never => {
+      throw new OutputError(
+        `${file}: cannot be written (${(error as Error).message})`,
+        'free some space or choose another folder with --out',
+      );
+    };
+    try {
+      // Not for appending: what Windows opens so it does not cut off (nodejs/node#3177).
+      const fd = openSync(file, constants.O_RDWR | constants.O_CREAT);
+      const { length, last } = keptLines(fd, keep);
+      ftruncateSync(fd, length);
+      this.last = last;
+      this.#file = new PatientFile(fd, length, { failed, ...options });
+    } catch (error) {
+      throw failed(error);
+    }
   }
 
   /** Whether it holds no line. */
   get empty(): boolean {
-    return this.#length === 0;
-  }
-
-  /** The last entry that was there when it was opened. */
-  get last(): Record<string, unknown> | undefined {
-    return this.#last;
+    return this.#file.length === 0;
   }
 
   /** @param text whole lines */
   append(text: string): void {
-    if (this.#isBroken) return;
-    this.#pending += text;
-    this.#flush();
+    this.#file.append(Buffer.from(text));
   }
 
   /** Returns when everything appended would survive a power cut. */
   sync(): void {
-    this.#flush();
-    this.#attempt(() => fsyncSync(this.#fd));
+    this.#file.sync();
   }
 
   /** Never throws. */
   close(): void {
-    try {
-      this.#flush();
-    } catch {
-      // Told already, or another's by now.
-    }
-    try {
-      if (this.#hasFailed) ftruncateSync(this.#fd, this.#length);
-    } catch {
-      // A part of a line stays: it is cut off when the run is taken up.
-    }
-    closeSync(this.#fd);
-  }
-
-  #flush(): void {
-    if (this.#pending === '') return;
-    const isWritten = this.#attempt(() => {
-      this.#options.check?.();
-      const bytes = Buffer.from(this.#pending);
-      for (let done = 0; done < bytes.length; ) {
-        done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#length + done);
-      }
-      this.#length += bytes.length;
-      this.#pending = '';
-    });
-    if (!isWritten && this.#pending.length > mostPending) {
-      this.#isBroken = true;
-      this.#pending = '';
-    }
-    if (isWritten && this.#hasFailed) {
-      this.#hasFailed = false;
-      this.#options.caughtUp?.();
-    }
-  }
-
-  #attempt(action: () => void): boolean {
-    try {
-      action();
-      return true;
-    } catch (error) {
-      this.#hasFailed = true;
-      if (!this.#options.failed) throw this.#outputError(error);
-      this.#options.failed(error);
-      return false;
-    }
-  }
-
-  #orOutputError<T>(action: () => T): T {
-    try {
-      return action();
-    } catch (error) {
-      throw this.#outputError(error);
-    }
-  }
-
-  #outputError(error: unknown): OutputError {
-    return new OutputError(
-      `${this.#file}: cannot be written (${(error as Error).message})`,
-      'free some space or choose another folder with --out',
-    );
+    this.#file.close();
   }
 }
 

@@ -1,32 +1,16 @@
 /** An event file of TensorBoard that grows while a run goes on. */
-import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { openSync, readdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { makeFolders, writeFileAtomically } from '../../ground/atomic-file.js';
+import { PatientFile, type PatientOptions } from '../../report/patient-file.js';
 import { isOutdated, startEvent, versionEvent } from './event.js';
 import { bodiesIn, framed } from './framing.js';
 
 const prefix = 'events.out.tfevents.';
 
-/** Bytes that wait for space on a full disk before they are given up. */
-const mostPending = 1 << 25;
-
-export interface EventFileOptions {
-  /** Looks whether the file may be written to now; throws if not. */
-  readonly check: () => void;
-  /** Told that events could not be written; they are tried again with the next ones. Throws where the run is to end. */
-  readonly failed: (error: unknown) => void;
-  /** Told that all events are there again. */
-  readonly caughtUp: () => void;
-}
-
 export class EventFile {
-  readonly #fd: number;
-  readonly #options: EventFileOptions;
-  #length = 0;
-  #pending: Buffer[] = [];
-  #hasFailed = false;
-
+  readonly #file: PatientFile;
   /** Whether it is the first of its folder: what describes the run is to be written. */
   readonly isFirst: boolean;
 
@@ -38,9 +22,8 @@ export class EventFile {
    *
    * @throws Error of node:fs where it cannot be written
    */
-  constructor(folder: string, step: number, options: EventFileOptions) {
+  constructor(folder: string, step: number, options: PatientOptions) {
     makeFolders(resolve(folder));
-    this.#options = options;
     const old = readdirSync(folder).filter((name) => name.startsWith(prefix));
     this.isFirst = old.length === 0;
     for (const name of old) cutOff(join(folder, name), step);
@@ -48,42 +31,18 @@ export class EventFile {
     // Readers take files in the order of their names.
     const number = Math.max(Math.floor(seconds), ...old.map((name) => Number(name.split('.')[3]) + 1 || 0));
     const name = `${prefix}${String(number).padStart(10, '0')}.${hostname().replaceAll(/[^\w.-]/g, '_')}.${process.pid}`;
-    this.#fd = openSync(join(folder, name), 'wx');
+    this.#file = new PatientFile(openSync(join(folder, name), 'wx'), 0, options);
     this.append(versionEvent(seconds));
     this.append(startEvent({ seconds, step: this.isFirst ? 0 : step + 1 }));
   }
 
   append(event: Uint8Array): void {
-    this.#pending.push(framed(event));
-    this.#flush();
+    this.#file.append(framed(event));
   }
 
   /** Never throws. */
   close(): void {
-    try {
-      this.#flush();
-    } catch {
-      // Told already.
-    }
-    closeSync(this.#fd);
-  }
-
-  #flush(): void {
-    try {
-      this.#options.check();
-      const bytes = Buffer.concat(this.#pending);
-      for (let done = 0; done < bytes.length; ) {
-        done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#length + done);
-      }
-      this.#length += bytes.length;
-      this.#pending = [];
-      if (this.#hasFailed) this.#options.caughtUp();
-      this.#hasFailed = false;
-    } catch (error) {
-      this.#hasFailed = true;
-      if (this.#pending.reduce((sum, { length }) => sum + length, 0) > mostPending) this.#pending = [];
-      this.#options.failed(error);
-    }
+    this.#file.close();
   }
 }
 

@@ -3,6 +3,7 @@
  * as hyper-parameters, and the layers as a graph.
  */
 import type { EndEvent, EpochEvent, RunEvent, StepEvent } from '../../report/events.js';
+import type { PatientOptions } from '../../report/patient-file.js';
 import { loggedPoints } from '../logged-points.js';
 import type { NamedWeights, Tracker } from '../tracker.js';
 import { distributionOf } from './distribution.js';
@@ -19,7 +20,7 @@ import {
   sessionSettings,
   summaryEvent,
 } from './event.js';
-import { EventFile, type EventFileOptions } from './event-file.js';
+import { EventFile } from './event-file.js';
 
 export interface DescribedRun {
   /** The run's folder, by its name. */
@@ -40,7 +41,7 @@ export function tensorboardTracker(
   folder: string,
   step: number,
   described: DescribedRun,
-  options: EventFileOptions,
+  options: PatientOptions,
 ): Tracker {
   const file = new EventFile(folder, step, options);
   const { name, yaml, settings, layers } = described;
