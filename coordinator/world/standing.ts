@@ -73,10 +73,13 @@ export class Standing {
     return this.#state === 'detached' && this.#applied === this.#asked;
   }
 
-  /** @param full whether more waits to be sent to it than memory is to be spent on: sums pile up behind parameters, too */
+  /**
+   * Sums pile up behind parameters, too: a worker keeps no more of them than of those that it lags behind with.
+   * @param full whether more waits to be sent to it than memory is to be spent on
+   */
   lags(full: boolean): boolean {
-    if (this.#state === 'active') return full || this.#owed.length > longestLag;
-    return this.#state === 'syncing' && full;
+    const isSent = this.#state === 'active' || this.#state === 'syncing';
+    return isSent && (full || this.#owed.length > longestLag);
   }
 
   /** Milliseconds since it was left behind; 0 where it is not. */

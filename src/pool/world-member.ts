@@ -26,8 +26,6 @@ export type MemberAllReduce = AllReduce | PowerSgd;
 
 /** Rounds that a member who only follows may lag behind, its totals waiting here, before the coordinator cuts it off. */
 export const longestLag = 16;
-/** Sums of small models that a member keeps for later, however many rounds they are of: as it joins, steps of a millisecond run away from it. */
-const leastEarlyBytes = 1 << 24;
 
 export function becomeMember(
   pool: ThreadPool<RoundOptions> | ThreadPool<UpdateOptions>,
@@ -51,8 +49,8 @@ export function becomeMember(
     send,
     refused,
     // At worst a sender holds every other shard as a sum by itself, and passes on the total; before that, the totals of the
-    // rounds that this member lags behind. While it is sent the parameters those are as many as memory is spent on.
-    earlyBytes: Math.max((Math.ceil(geometry.shards / 2) + longestLag + 2) * layout.state * 4, leastEarlyBytes),
+    // rounds that this member lags behind.
+    earlyBytes: (Math.ceil(geometry.shards / 2) + longestLag + 2) * layout.state * 4,
   };
   const allReduce = rule && places ? new PowerSgd({ ...asked, rule, places }) : new AllReduce(asked);
   const landings = new Landings(memory, scratch + SCRATCH_FLOATS * 4);

@@ -193,6 +193,20 @@ it('computes while it is a step behind, and no more', () => {
   expect(() => standing.apply(4)).toThrow(WireError);
 });
 
+it('is left behind as it is sent the parameters, too, and is sent them anew when it has done all', () => {
+  const standing = standingAt('ready');
+  standing.sync(9);
+  for (let round = 10; round < 10 + longestLag; round++) standing.commit(round);
+  expect(standing.lags(false)).toBe(false);
+  standing.commit(10 + longestLag);
+  expect(standing.lags(false)).toBe(true);
+  standing.detach(0);
+  expect(standing.apply(9)).toBe(false);
+  expect(standing.hasCaughtUp).toBe(false);
+  standing.apply(10 + longestLag);
+  expect(standing.hasCaughtUp).toBe(true);
+});
+
 it('is left behind after so many steps, and has caught up when it has done what it was asked for', () => {
   const standing = standingAt('active');
   // Rounds are known by their last steps, of which they may have many.
