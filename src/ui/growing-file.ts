@@ -1,9 +1,10 @@
 /** Follows a file of lines that a run appends to, and sometimes cuts back: only what is new is read. */
 import { type FileHandle, open } from 'node:fs/promises';
 
-const partBytes = 1 << 18;
-/** Bytes of a line that is held back until its end is there; a longer one is passed over. */
-const longestLine = 1 << 20;
+/** Bytes that are read at once, and of the longest line: one that is longer is passed over. */
+const partBytes = 1 << 19;
+/** Memory for them: whoever reads takes some that nobody uses, since to get rid of it each time takes many times as much. */
+const unused: Buffer[] = [];
 /** Bytes before the place to go on from, which tell whether the file is still the one that was read. */
 const tailBytes = 64;
 
@@ -60,35 +61,42 @@ async function endsWith(handle: FileHandle, { offset, tail }: ReadPlace): Promis
 
 /** @returns where the last whole line ends */
 async function readLines(handle: FileHandle, from: number, take: (lines: Buffer) => void): Promise<number> {
-  const part = Buffer.alloc(partBytes);
-  let [reached, position] = [from, from];
-  let held: Buffer = Buffer.alloc(0);
-  let isPassingOver = false;
-  for (;;) {
-    const { bytesRead } = await handle.read(part, 0, partBytes, position);
-    if (bytesRead === 0) return reached;
-    position += bytesRead;
-    const end = part.subarray(0, bytesRead).lastIndexOf(10) + 1;
-    if (end === 0) {
-      isPassingOver ||= held.length + bytesRead > longestLine;
-      held = isPassingOver ? Buffer.alloc(0) : Buffer.concat([held, part.subarray(0, bytesRead)]);
-      continue;
+  const part = unused.pop() ?? Buffer.allocUnsafeSlow(partBytes);
+  try {
+    let [reached, position] = [from, from];
+    // Bytes of a line whose end is not there yet, at the front of the part.
+    let held = 0;
+    let isPassingOver = false;
+    for (;;) {
+      const { bytesRead } = await handle.read(part, held, partBytes - held, position);
+      if (bytesRead === 0) return reached;
+      position += bytesRead;
+      const filled = held + bytesRead;
+      const end = part.lastIndexOf(10, filled - 1) + 1;
+      if (end === 0) {
+        isPassingOver ||= filled === partBytes;
+        held = isPassingOver ? 0 : filled;
+        continue;
+      }
+      take(part.subarray(isPassingOver ? part.indexOf(10) + 1 : 0, end));
+      isPassingOver = false;
+      part.copyWithin(0, end, filled);
+      held = filled - end;
+      reached = position - held;
     }
-    const first = isPassingOver ? part.indexOf(10) + 1 : 0;
-    const lines = part.subarray(first, end);
-    take(held.length > 0 ? Buffer.concat([held, lines]) : lines);
-    isPassingOver = false;
-    held = Buffer.from(part.subarray(end, bytesRead));
-    reached = position - held.length;
+  } finally {
+    unused.push(part);
   }
 }
 
 /** The lines of a buffer, as JSON; what is none is passed over. */
 export function* entriesIn(lines: Buffer): Generator<Record<string, unknown>> {
-  for (const line of lines.toString('utf8').split('\n')) {
-    if (line === '') continue;
+  for (let [start, end] = [0, 0]; start < lines.length; start = end + 1) {
+    end = lines.indexOf(10, start);
+    if (end < 0) end = lines.length;
+    if (end === start) continue;
     try {
-      const entry: unknown = JSON.parse(line);
+      const entry: unknown = JSON.parse(lines.toString('utf8', start, end));
       if (typeof entry === 'object' && entry !== null && !Array.isArray(entry)) yield entry as Record<string, unknown>;
     } catch {
       // Not a line of ours.

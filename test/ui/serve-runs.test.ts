@@ -89,6 +89,11 @@ describe('curves', () => {
     appendFileSync(metrics, stepLine(11, 0.125));
     const { step, series } = await curveOf();
     expect([step.length, series.loss.at(-1)]).toEqual([11, 0.125]);
+    // A line of more than a megabyte is none of ours; what follows is.
+    appendFileSync(metrics, `{"event":"step","step":12,"loss":"${'9'.repeat(1_200_000)}`);
+    expect((await curveOf()).step.at(-1)).toBe(11);
+    appendFileSync(metrics, `"}\n${stepLine(13, 0.5)}`);
+    expect((await curveOf()).step.slice(-2)).toEqual([11, 13]);
     writeFileSync(metrics, before);
   });
 });
