@@ -1,6 +1,6 @@
 """
 Recurrent layers of torch 2.15: weights as tfjs has them, inputs, all states, and the gradients of the sum of states * weights.
-PyTorch's own GRU resets after the recurrent product, which tfjs does not do: its GRU is put together here, with torch's gradients.
+PyTorch's own GRU resets after the recurrent product, as `resetAfter` does; the one that resets before is put together here, with torch's gradients.
 Run: python scripts/peers/torch_recurrent.py > test/fixtures/torch-recurrent.json
 """
 import json
@@ -40,18 +40,31 @@ def gru(x, kernel, recurrent, bias):
     return torch.stack(states, 1)
 
 
+def gru_reset_after(x, kernel, recurrent, bias):
+    """torch.nn.GRU; its gates are reset, update, candidate, and it has the two biases that Keras has."""
+    layer = torch.nn.GRU(WIDTH, UNITS, batch_first=True)
+
+    def turned(weight):
+        update, reset, candidate = weight.chunk(3, dim=-1)
+        return torch.cat([reset, update, candidate], -1).movedim(0, -1)
+
+    weights = {"weight_ih_l0": turned(kernel), "weight_hh_l0": turned(recurrent)}
+    weights |= {"bias_ih_l0": turned(bias[0]), "bias_hh_l0": turned(bias[1])}
+    return torch.func.functional_call(layer, weights, (x,))[0]
+
+
 def simple(x, kernel, recurrent, bias):
     layer = torch.nn.RNN(WIDTH, UNITS, batch_first=True)
     weights = {"weight_ih_l0": kernel.T, "weight_hh_l0": recurrent.T, "bias_ih_l0": bias, "bias_hh_l0": 0 * bias}
     return torch.func.functional_call(layer, weights, (x,))[0]
 
 
-def case(layer, gates):
+def case(layer, gates, biases=()):
     given = [
         some(BATCH, STEPS, WIDTH),
         some(WIDTH, gates * UNITS, scale=0.5),
         some(UNITS, gates * UNITS, scale=0.5),
-        some(gates * UNITS, scale=0.5),
+        some(*biases, gates * UNITS, scale=0.5),
     ]
     states = layer(*given)
     weights = torch.tensor(np.round(rng.normal(size=states.shape), 3), dtype=torch.float32)
@@ -64,4 +77,13 @@ def case(layer, gates):
     }
 
 
-print(json.dumps({"lstm": case(lstm, 4), "gru": case(gru, 3), "simpleRNN": case(simple, 1)}))
+print(
+    json.dumps(
+        {
+            "lstm": case(lstm, 4),
+            "gru": case(gru, 3),
+            "simpleRNN": case(simple, 1),
+            "gru, reset after": case(gru_reset_after, 3, (2,)),
+        }
+    )
+)

@@ -39,9 +39,8 @@ export class EventLog<Event extends { readonly event: string }> {
     for (;;) {
       const found = this.events.slice(from).find(isIt);
       if (found) return found as Of<Event, Kind>;
-      if (this.#ending !== undefined)
-        throw new Error(`${this.name} ${this.#ending} without "${kind}": ${this.#last()}`);
-      if (performance.now() > deadline) throw new Error(`${this.name} has not said "${kind}": ${this.#last()}`);
+      if (this.#ending !== undefined) throw new Error(`${this.name} ${this.#ending} without "${kind}": ${this.last()}`);
+      if (performance.now() > deadline) throw new Error(`${this.name} has not said "${kind}": ${this.last()}`);
       await this.#change(deadline);
     }
   }
@@ -80,7 +79,7 @@ export class EventLog<Event extends { readonly event: string }> {
   }
 
   /** What it said last, for whoever wonders why it did not say more. */
-  #last(): string {
+  last(): string {
     const last = this.events.slice(-12).map((event) => JSON.stringify(event).slice(0, 300));
     return [this.complaints().trim(), ...last].join('\n');
   }

@@ -54,9 +54,9 @@ function imageFolder(): string {
 /**
  * Small, but every phase is there: the data take two chunks, the gradient two segments, and validation is more than one
  * worker is given at once. All that metrics keep of it and of the test split is gathered from whoever is there.
- * @param patience seconds of silence; more of them where nobody is to be lost, however busy the machine is
+ * @param quiet seconds of silence; more of them where nobody is to be lost, however busy the machine is
  */
-export const chaosConfig = (allReduce: 'star' | 'butterfly', epochs: number, patience = silence) => ({
+export const chaosConfig = (allReduce: 'star' | 'butterfly', epochs: number, quiet = silence) => ({
   name: 'chaos',
   seed: 11,
   data: { source: 'idx', dir: imageFolder(), validation: 0.32, test: 0.09 },
@@ -68,7 +68,7 @@ export const chaosConfig = (allReduce: 'star' | 'butterfly', epochs: number, pat
   optimizer: { [allReduce === 'star' ? 'lion' : 'muon']: { learningRate: 0.001, emaMomentum: 0.9 } },
   training: { epochs, batchSize: 128, shards: 8, logEvery: 1 },
   checkpoint: { everySteps: 5 },
-  cluster: { allReduce, silence: patience },
+  cluster: { allReduce, silence: quiet },
 });
 
 /** A fault, when it fired, and when what followed was seen. */
@@ -92,6 +92,9 @@ interface Victim {
 
 /** Milliseconds that each step is held back. */
 const pace = 5;
+
+/** Milliseconds within which a fault has to be done, told of and overcome; detection has limits of its own. */
+const patience = 60_000;
 
 /** What no fault may change: the weights, and every number and table that the model is measured by. */
 export type Outcome = Pick<EndEvent, 'sha256' | 'validation' | 'test' | 'figures'>;
@@ -156,6 +159,8 @@ export class Chaos {
   #coordinator: Coordinator | Host;
   /** The round that was committed last, as frames tell it, and who waits for the next one. */
   #round = -1;
+  /** What that was at the last fault: how much of the run they take. */
+  #struck = -1;
   #waiting: { readonly after: number; readonly resolve: (at: number) => void }[] = [];
 
   private constructor(cluster: Cluster, coordinator: Coordinator | Host, url: string) {
@@ -203,9 +208,10 @@ export class Chaos {
    * A machine with other work may be late once.
    */
   async suffer(kind: Kind, phase: Phase, name = 'a'): Promise<void> {
-    let suffered = await this.#suffer(kind, phase, name);
+    const attempt = () => this.#inTime(`${kind} while ${phase}`, this.#suffer(kind, phase, name));
+    let suffered = await attempt();
     const limit = limitOf(kind, phase);
-    if ((suffered.detected ?? 0) > limit) suffered = await this.#suffer(kind, phase, name);
+    if ((suffered.detected ?? 0) > limit) suffered = await attempt();
     this.#suffered.push(suffered);
     expect(suffered.detected ?? 0, `${kind}, ${phase}`).toBeLessThanOrEqual(limit);
   }
@@ -220,6 +226,7 @@ export class Chaos {
     const fired = this.#fire(kind, phase, victim);
     await this.#lead(phase, victim);
     const at = await fired;
+    this.#struck = this.#round;
     const next = this.#nextCommit(kind === 'coordinator SIGKILL' ? -2 : this.#round);
     const { program } = victim;
     if (kind === 'SIGSTOP') void sleep(silence * 1300).then(() => processOf(program).signal('SIGCONT'));
@@ -229,6 +236,20 @@ export class Chaos {
     }
     if (kind === 'coordinator SIGKILL') await this.#resume();
     return { at, next };
+  }
+
+  /** @throws Error that says what everybody said last, where it takes too long: a run that has ended suffers nothing more */
+  async #inTime(what: string, suffering: Promise<Suffered>): Promise<Suffered> {
+    const isOver = new AbortController();
+    const late = sleep(patience, undefined, { signal: isOver.signal }).then(
+      () => {
+        const parties = [this.#coordinator, ...this.#victims.map(({ program }) => program)];
+        const last = parties.map((party) => `${party.name}: ${party.last()}`);
+        throw new Error(`${what}: nothing for ${patience / 1000} s after round ${this.#round}\n${last.join('\n')}`);
+      },
+      () => suffering,
+    );
+    return Promise.race([suffering, late]).finally(() => isOver.abort());
   }
 
   async #suffer(kind: Kind, phase: Phase, name: string): Promise<Suffered> {
@@ -264,7 +285,8 @@ export class Chaos {
       ({ kind, phase, detected, recovered }) =>
         `${kind.padEnd(20)} ${phase.padEnd(24)} ${number(detected)} ${number(recovered)}`,
     );
-    return [`${'fault'.padEnd(20)} ${'phase'.padEnd(24)}   detect  recover, ms`, ...lines].join('\n');
+    const head = `${'fault'.padEnd(20)} ${'phase'.padEnd(24)}   detect  recover, ms; the last one in round ${this.#struck}`;
+    return [head, ...lines].join('\n');
   }
 
   #start({ name, toCoordinator, toPeer }: Pick<Victim, 'name' | 'toCoordinator' | 'toPeer'>): ClusterWorker {
