@@ -5,7 +5,8 @@ import { resolvedYaml } from '../../src/config/load-config.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import type { StepModel } from '../../src/engine/step.js';
 import { OutputError } from '../../src/errors.js';
-import { tensorOf } from '../../src/model/slab.js';
+import { type SlabTensor, tensorOf } from '../../src/model/slab.js';
+import { trainableIn } from '../../src/optimizer/optimizer.js';
 import type { Reporter } from '../../src/report/events.js';
 import type { LogOptions } from '../../src/report/log-file.js';
 import { hooksTracker } from '../../src/track/hooks/hook-queue.js';
@@ -53,20 +54,23 @@ function openTensorboard({ config, folder, step, model, optionsOf }: TrackedRun)
   }
 }
 
-/** What a run tells of its weights, after an epoch. */
-interface WeighedRun {
+/** What a run tells of its tensors, after an epoch. */
+interface TensorRun {
   readonly step: StepModel;
-  readonly trainer: Pick<Trainer, 'updateEvaluated'>;
+  readonly trainer: Pick<Trainer, 'updateEvaluated' | 'lastGradient'>;
   readonly trackers: readonly Tracker[];
 }
 
-/** Tells the trackers that ask for them the weights that are evaluated, after step `step` of the run. */
-export function trackWeights({ step: { layout }, trainer, trackers }: WeighedRun, step: number): void {
-  const asking = trackers.filter(({ weights }) => weights);
+/** Tells the trackers that ask for them the weights that are evaluated and the gradient of the last step, which is `step` of the run. */
+export function trackTensors({ step: { layout }, trainer, trackers }: TensorRun, step: number): void {
+  const asking = trackers.filter(({ tensors }) => tensors);
   if (asking.length === 0) return;
-  const slab = trainer.updateEvaluated();
-  const weights = layout.tensors.map((tensor) => ({ name: tensor.name, values: tensorOf(slab, tensor) }));
-  for (const tracker of asking) tracker.weights!(step, weights);
+  const tagged = (kind: string, slab: Float32Array, of: readonly SlabTensor[], scale = 1) =>
+    of.map((tensor) => ({ tag: `${kind}/${tensor.name}`, values: tensorOf(slab, tensor), scale }));
+  const tensors = tagged('weights', trainer.updateEvaluated(), layout.tensors);
+  const gradient = trainer.lastGradient();
+  if (gradient) tensors.push(...tagged('gradients', gradient.sums, trainableIn(layout), 1 / gradient.divisor));
+  for (const tracker of asking) tracker.tensors!(step, tensors);
 }
 
 /** What is a list or nothing is shown as its JSON. */

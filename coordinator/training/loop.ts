@@ -21,7 +21,7 @@ import { appliedOptimizer } from '../../src/optimizer/outer.js';
 import { StoppedError } from '../../src/pool/control.js';
 import { type EndEvent, figuresIn, type Throughput } from '../../src/report/events.js';
 import type { PreparedRun } from '../prepare/prepare.js';
-import { trackWeights } from '../prepare/trackers.js';
+import { trackTensors } from '../prepare/trackers.js';
 import { Checkpointer } from './checkpointer.js';
 import { divergence } from './divergence.js';
 import { epochLoss, orderOf, stepsByPlaces } from './epoch-order.js';
@@ -202,7 +202,7 @@ export class TrainingLoop {
       best: best !== before,
       stepsByPlaces: stepsByPlaces(this.#run, epoch - 1),
     });
-    trackWeights(this.#run, step);
+    trackTensors(this.#run, step);
   }
 
   /** Says once that what is watched is no number: nothing else would tell why no epoch is best. */

@@ -1,6 +1,7 @@
 /** What the training loop needs of whatever computes its steps: the threads of this machine, or a world of workers. */
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import type { SpanResult } from '../../src/pool/pool.js';
+import type { StepGradient } from '../../src/pool/step-gradient.js';
 import type { WorkerStanding } from '../../src/report/world-events.js';
 
 export interface Trainer {
@@ -31,6 +32,8 @@ export interface Trainer {
    * parameters themselves. It is good until the next step.
    */
   updateEvaluated(): Float32Array;
+  /** That of the last step, where this process has it. It is good until the next step. */
+  lastGradient(): StepGradient | undefined;
   /** Goes on with other parameters, between two spans. */
   replaceParameters(parameters: Float32Array): void;
   /** How the workers stand, where there are some. */

@@ -3,7 +3,7 @@
  * the training loop asks for them.
  */
 import { bucketedBatches } from '../../src/data/buckets.js';
-import { batchOf, roundOf } from '../../src/data/geometry.js';
+import { roundOf, rowsUsed } from '../../src/data/geometry.js';
 import { LockstepError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { RunMetrics } from '../../src/evaluate/run-metrics.js';
@@ -11,6 +11,7 @@ import type { Update } from '../../src/optimizer/decide.js';
 import { StoppedError } from '../../src/pool/control.js';
 import type { SpanResult, ThreadPool } from '../../src/pool/pool.js';
 import type { RoundOptions as RoundPoolOptions, TrainingOptions, UpdateOptions } from '../../src/pool/pool-options.js';
+import type { StepGradient } from '../../src/pool/step-gradient.js';
 import type { Reporter } from '../../src/report/events.js';
 import type { ListeningEvent, WorkerStanding } from '../../src/report/world-events.js';
 import { asProse } from '../../src/wire/checks.js';
@@ -64,6 +65,8 @@ export class Cluster implements Trainer {
   /** Why the run is over, for its workers. */
   #ending: string = runIsOver;
   #opened = false;
+  /** Of the last step. */
+  #divisor: number | undefined;
   #steps = 0;
   /** Fewest bytes of gradients that the steps so far could have sent. */
   #fewestBytes = 0;
@@ -91,12 +94,15 @@ export class Cluster implements Trainer {
     return this.#parts.pool.isFinite;
   }
 
+  /** A coordinator that does not keep up has no total, and one of local steps is no gradient. */
+  lastGradient(): StepGradient | undefined {
+    const { pool, own, options } = this.#parts;
+    if (this.#divisor === undefined || !own.keepsUp) return undefined;
+    return { sums: new Float32Array(pool.memory.buffer, pool.total, options.layout.trainable), divisor: this.#divisor };
+  }
+
   used(first: number, last: number): Int32Array[] {
-    const { geometry } = this.#parts.options;
-    return Array.from({ length: last - first }, (_, i) => {
-      const { start, count } = batchOf(geometry, first + i);
-      return this.#used.slice(start, start + count);
-    });
+    return rowsUsed(this.#parts.options.geometry, this.#used, first, last);
   }
 
   requestStop(): void {
@@ -222,10 +228,11 @@ export class Cluster implements Trainer {
     const { world, options, outer, round: settings } = this.#parts;
     const plan = planRound(options, outer, place);
     const result = await runRound(plan.task, { ...settings, roster: world, clock: systemClock });
-    const { losses, norms, update } = plan.decide(result);
+    const { losses, norms, divisor, update } = plan.decide(result);
     this.stepLosses.set(losses, place.step);
     this.stepNorms.set(norms, place.step);
     if (!update) return 0;
+    this.#divisor = divisor;
     for (const { start, rows } of result.used) this.#used.set(rows, start);
     // Each sum but one has to be sent once, and the total to each member but one.
     this.#fewestBytes += (result.contributors + result.members - 2) * settings.bytes;

@@ -30,6 +30,8 @@ export interface RoundPlace {
 export interface RoundDecision {
   readonly losses: readonly number[];
   readonly norms: readonly number[];
+  /** What the sums of a step are divided by; undefined of local steps. */
+  readonly divisor?: number;
   readonly update?: Update;
 }
 
@@ -56,8 +58,8 @@ function stepRound(options: TrainingOptions, place: RoundPlace): RoundPlan {
     task: { ...task, ...rowsOf(options, place, [step], [step + 1], rowsIn) },
     steps: 1,
     decide: (result) => {
-      const { loss, norm, update } = decideStep(options, round, rateScale, result);
-      return { losses: [loss], norms: [norm], update };
+      const { loss, norm, ...decided } = decideStep(options, round, rateScale, result);
+      return { losses: [loss], norms: [norm], ...decided };
     },
   };
 }

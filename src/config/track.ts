@@ -45,7 +45,7 @@ export const trackSchema = z
       .boolean()
       .default(false)
       .describe(
-        "Event files for TensorBoard in the run's folder, `tensorboard/`: loss, metrics, rate and gradient norm, weights as histograms at each epoch, config and layers.",
+        "Event files for TensorBoard in the run's folder, `tensorboard/`: loss, metrics, rate and gradient norm, weights and the last step's gradient as histograms at each epoch, config and layers.",
       ),
     mlflow: mlflowSchema.optional(),
     hooks: hooksSchema.optional(),

@@ -104,6 +104,14 @@ export function batchOf(cut: BatchCut, step: number): RowRange {
   return { start, count: examplesBefore(cut, step + 1) - start };
 }
 
+/** Of the rows that an epoch uses, in their order, those of the steps [first, last): one list a step. */
+export function rowsUsed(cut: BatchCut, used: Int32Array, first: number, last: number): Int32Array[] {
+  return Array.from({ length: last - first }, (_, i) => {
+    const { start, count } = batchOf(cut, first + i);
+    return used.slice(start, start + count);
+  });
+}
+
 /** Examples of a shard, but for the last of a smaller batch. */
 export function shardSize({ batchSize, shards }: Pick<Geometry, 'batchSize' | 'shards'>): number {
   return batchSize / shards;

@@ -1,6 +1,6 @@
 /** The threads of this process as one worker: a Piscina pool over shared slabs. */
 import { bucketedBatches, stepBuckets } from '../data/buckets.js';
-import { activeShards, batchOf, examplesBefore } from '../data/geometry.js';
+import { activeShards, examplesBefore, rowsUsed } from '../data/geometry.js';
 import type { MetricTotals } from '../evaluate/output-metrics.js';
 import { RunMetrics } from '../evaluate/run-metrics.js';
 import type { Update } from '../optimizer/decide.js';
@@ -26,6 +26,7 @@ import { RoundSlots } from './round-slots.js';
 import type { Computed, ComputeTask, EvaluationBatch, RowsAt } from './round-worker.js';
 import { RowCache } from './row-cache.js';
 import { allocateShared, gradientSlots, initialSlots, type SharedState } from './shared-state.js';
+import { type StepGradient, stepGradient } from './step-gradient.js';
 
 /** What a span of steps came to. */
 export interface SpanResult {
@@ -65,8 +66,9 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
   readonly #metrics: RunMetrics | undefined;
   readonly #watch: PoolWatch | undefined;
   readonly #slabs: ParameterSlabs;
-  /** First step of the span under way, and steps of the epoch that were done before it. */
+  /** First step of the span under way, and steps of the epoch that were done before it; the last that was computed. */
   #first = 0;
+  #last = -1;
   #epoch = -1;
 
   /**
@@ -104,13 +106,12 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     watch: PoolWatch | undefined,
   ) {
     const { memory, offsets } = shared;
-    const { layout } = options;
     this.options = options;
     this.threads = options.use === 'updates' ? 0 : threads;
     this.#shared = shared;
     this.#watch = watch;
     this.#control = new Control(shared.control);
-    this.parameters = new Float32Array(memory.buffer, offsets.parameters, layout.length);
+    this.parameters = new Float32Array(memory.buffer, offsets.parameters, options.layout.length);
     this.parameters.set(parameters);
     this.slots = initialSlots(options, shared, parameters);
     this.#slabs = new ParameterSlabs(shared, this.parameters, this.slots);
@@ -139,11 +140,12 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
 
   /** Example indices that the steps [first, last) of the epoch read, one list a step. */
   used(this: ThreadPool<TrainingOptions>, first: number, last: number): Int32Array[] {
-    const { geometry } = this.options;
-    return Array.from({ length: last - first }, (_, i) => {
-      const { start, count } = batchOf(geometry, first + i);
-      return this.#shared.used.slice(start, start + count);
-    });
+    return rowsUsed(this.options.geometry, this.#shared.used, first, last);
+  }
+
+  /** That of the last step; undefined before the first. It is good until the next. */
+  lastGradient(this: ThreadPool<TrainingOptions>): StepGradient | undefined {
+    return this.#last < 0 ? undefined : stepGradient(this.options, this.#shared, this.#last);
   }
 
   /** Whether no parameter has overflowed. */
@@ -187,6 +189,7 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     const buckets = cut && stepBuckets(cut, geometry, order);
     await this.#crew.run({ kind: 'train', epoch, first, last, rateScale, buckets }).finally(release);
     const committed = this.#control.done;
+    this.#last = first + committed - 1;
     if (stepTimes) this.#watch?.trained(epoch, first, committed, new StepTimes(stepTimes, threads));
     return { committed, diverged: first + committed < last && !this.#control.halted };
   }
@@ -198,14 +201,13 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
    */
   async compute(this: ThreadPool<RoundOptions>, task: ComputeTask): Promise<Computed> {
     const { geometry, threads, local: own } = this.options;
-    const shared = this.#shared;
     const { round, epoch, step, bucket, local, nodes, rows } = task;
     const started = performance.now();
     const plan = own ? nodePlan(nodes, own.replicas, 1) : nodePlan(nodes, activeShards(geometry, step), threads);
     const slots = this.#roundSlots.take(round, plan);
     const before = this.phases();
     const release = this.#place(rows);
-    for (const { start, rows: at } of rows) shared.used.fill(-1, start, start + at.length);
+    for (const { start, rows: at } of rows) this.#shared.used.fill(-1, start, start + at.length);
     const asked = own
       ? ({ kind: 'local', epoch, step, local, actions: plan.steps[0], slots } as const)
       : ({ kind: 'nodes', epoch, step, bucket, nodes, slots } as const);
@@ -214,10 +216,10 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     const after = this.phases();
     return {
       nodes,
-      ...roundLosses(shared, task, own?.steps),
+      ...roundLosses(this.#shared, task, own?.steps),
       phases: Object.fromEntries(phaseNames.map((name) => [name, after[name] - before[name]])),
       milliseconds: performance.now() - started,
-      used: rows.map(({ start, rows: at }) => ({ start, rows: shared.used.slice(start, start + at.length) })),
+      used: rows.map(({ start, rows: at }) => ({ start, rows: this.#shared.used.slice(start, start + at.length) })),
     };
   }
 
@@ -234,8 +236,7 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
   /** What the metrics come to over `rows`; the same bits for any number of threads. The next evaluation overwrites what is kept. */
   async evaluate(this: ThreadPool<EvaluationOptions | TrainingOptions>, rows: Int32Array): Promise<MetricTotals> {
     const started = performance.now();
-    const { buckets, geometry } = this.options;
-    const batches = bucketedBatches(buckets, geometry, rows);
+    const batches = bucketedBatches(this.options.buckets, this.options.geometry, rows);
     const { sums, counts, kept } = await this.#evaluate(batches);
     if (this.#control.taken < batches.length) throw new StoppedError();
     this.#watch?.evaluated(performance.now() - started);
@@ -264,11 +265,10 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     this.#slabs.updateEvaluated();
     const asked = batches.map(({ bucket, rows }) => ({ count: rows.length, bucket }));
     await this.#crew.run({ kind: 'evaluate', batches: asked }).finally(release);
-    const { width, counts: length } = this.#metrics!;
+    const { width, counts: length, kept: each } = this.#metrics!;
     const counts = new Float64Array(length);
     for (const [i, count] of evaluationCounts.entries()) counts[i % length] += count;
-    const sums = evaluation.slice(0, batches.length * width);
-    return { sums, counts, kept: kept.subarray(0, start * this.#metrics!.kept) };
+    return { sums: evaluation.slice(0, batches.length * width), counts, kept: kept.subarray(0, start * each) };
   }
 
   /** Milliseconds that the threads spent in each phase of training so far, mean over the threads. */

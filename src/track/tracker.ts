@@ -1,16 +1,18 @@
 /** What tells a tool of others about a run: fed with its events, never waited for, never the end of a run. */
 import type { Reporter } from '../report/events.js';
 
-/** The weights that are evaluated, by name, as they are after an epoch. */
-export interface NamedWeights {
-  readonly name: string;
+/** Numbers of the model after an epoch, by a tag: `weights/…` are those that are evaluated, `gradients/…` the last step's mean. */
+export interface TaggedTensor {
+  readonly tag: string;
   readonly values: Float32Array;
+  /** Multiplies them. */
+  readonly scale: number;
 }
 
 export interface Tracker {
   readonly report: Reporter;
   /** @param step of the run, after an epoch */
-  weights?(step: number, weights: readonly NamedWeights[]): void;
+  tensors?(step: number, tensors: readonly TaggedTensor[]): void;
   /** Everything that was reported is on its way. Never throws. */
   close(): Promise<void> | void;
 }

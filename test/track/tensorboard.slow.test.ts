@@ -79,7 +79,10 @@ it.each(['python', 'fast'] as const)('the %s reader sees each point of the log o
   const validated = of('epoch').map(({ step, validation }) => [step, validation.accuracy] as const);
   expect(scalars['validation/accuracy']).toEqual(close(validated));
   expect(scalars['test/loss']).toEqual(close([[18, of('end')[0].test.loss]]));
-  expect(Object.keys(histograms).sort()).toEqual(['weights/dense_1/bias', 'weights/dense_1/kernel']);
+  const tensors = ['dense_1/bias', 'dense_1/kernel'];
+  const tags = ['gradients', 'weights'].flatMap((kind) => tensors.map((tensor) => `${kind}/${tensor}`));
+  expect(Object.keys(histograms).sort()).toEqual(tags);
+  expect(histograms['gradients/dense_1/bias'].map(([step]) => step)).toEqual([6, 12, 18]);
   expect(histograms['weights/dense_1/kernel'].map(([step]) => step)).toEqual([6, 12, 18]);
   expect(texts.config.length).toBe(1);
   expect(texts.config[0][1]).toContain('    name: _hostile.name\n');

@@ -13,8 +13,11 @@ export interface Distribution {
 
 const buckets = 48;
 
-/** Of the numbers that are finite; undefined where there are none. Buckets of one width from the least to the largest. */
-export function distributionOf(values: Float32Array): Distribution | undefined {
+/**
+ * Of the numbers that are finite; undefined where there are none. Buckets of one width from the least to the largest.
+ * @param scale above 0; multiplies the numbers
+ */
+export function distributionOf(values: Float32Array, scale = 1): Distribution | undefined {
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
   for (const value of values) {
@@ -33,6 +36,6 @@ export function distributionOf(values: Float32Array): Distribution | undefined {
     sum += value;
     squares += value * value;
   }
-  const limits = Float64Array.from(counts, (_, i) => (i === counts.length - 1 ? max : min + width * (i + 1)));
-  return { min, max, count, sum, squares, limits, counts };
+  const limits = Float64Array.from(counts, (_, i) => scale * (i === counts.length - 1 ? max : min + width * (i + 1)));
+  return { min: min * scale, max: max * scale, count, sum: sum * scale, squares: squares * scale ** 2, limits, counts };
 }

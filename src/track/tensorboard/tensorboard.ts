@@ -1,11 +1,11 @@
 /**
- * A run for TensorBoard: an event file with scalars at steps and epochs, histograms of the weights at epochs, the config as text and
+ * A run for TensorBoard: an event file with scalars at steps and epochs, histograms of weights and gradients at epochs, the config as text and
  * as hyper-parameters, and the layers as a graph.
  */
 import type { EndEvent, EpochEvent, RunEvent, StepEvent } from '../../report/events.js';
 import type { PatientOptions } from '../../report/patient-file.js';
 import { loggedPoints } from '../logged-points.js';
-import type { NamedWeights, Tracker } from '../tracker.js';
+import type { TaggedTensor, Tracker } from '../tracker.js';
 import { distributionOf } from './distribution.js';
 import {
   endEvent,
@@ -60,7 +60,7 @@ export function tensorboardTracker(
   };
   return {
     report,
-    weights: (at, weights) => file.append(summaryEvent(time(at), weights.flatMap(ofWeights))),
+    tensors: (at, tensors) => file.append(summaryEvent(time(at), tensors.flatMap(ofTensor))),
     close: () => file.close(),
   };
 }
@@ -81,7 +81,7 @@ const ofEnd = (event: EndEvent): SummaryValue[] => [
   sessionEnd(Date.now() / 1000, !event.interrupted && event.model !== ''),
 ];
 
-function ofWeights({ name, values }: NamedWeights): SummaryValue[] {
-  const found = distributionOf(values);
-  return found ? [histogram(`weights/${name}`, found)] : [];
+function ofTensor({ tag, values, scale }: TaggedTensor): SummaryValue[] {
+  const found = distributionOf(values, scale);
+  return found ? [histogram(tag, found)] : [];
 }
