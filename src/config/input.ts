@@ -1478,7 +1478,7 @@ export interface RunConfigInput {
    */
   track?: {
     /**
-     * Event files for TensorBoard in the run's folder, `tensorboard/`: loss, metrics, rate and gradient norm, weights as histograms at each epoch, config and layers.
+     * Event files for TensorBoard in the run's folder, `tensorboard/`: loss, metrics, rate and gradient norm, weights and the last step's gradient as histograms at each epoch, config and layers.
      */
     tensorboard?: boolean;
     /**
