@@ -69,6 +69,7 @@ function picturesOf(
     pictures.set(title, picture);
   };
   for (const [run, curve] of curves) {
+    if (curve.rows === 0 && curve.epochs.length === 0) continue;
     const colour = colours.get(run) ?? 0;
     const places = curve.step.map((step, i) => placeOf(curve, axis, step, curve.time[i]));
     for (const [name, values] of Object.entries(curve.series)) {

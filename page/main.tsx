@@ -3,6 +3,7 @@ import { render } from 'preact';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { arrive, type Curve, getCurve, getRuns, type Runs, TokenWanted } from './api';
 import { Curves, type StepRange } from './curves';
+import { Reports } from './reports';
 import { RunPanel } from './run-panel';
 import { RunTable } from './run-table';
 import { follow } from './stream';
@@ -105,7 +106,8 @@ function App() {
     setChosen(chosen.includes(name) ? chosen.filter((one) => one !== name) : [...chosen, name]);
   const open = (name: string) => {
     setOpened(name);
-    if (!chosen.includes(name)) choose(name);
+    const isRun = runs?.runs.find((run) => run.name === name)?.summary?.state !== 'measured';
+    if (isRun && !chosen.includes(name)) choose(name);
   };
   return (
     <main>
@@ -117,6 +119,12 @@ function App() {
       {runs && <RunTable {...{ runs: runs.runs, keys: runs.keys, chosen: drawn, colours, opened, choose, open }} />}
       {runs?.runs.length === 0 && <p>No run is here yet. A run begins with: npx lockstep train config.yaml</p>}
       <Curves curves={shownCurves} colours={colours} range={range} look={setRange} />
+      {runs && runs.reports.length > 0 && (
+        <section aria-labelledby="reports">
+          <h2 id="reports">Reports beside the runs</h2>
+          <Reports run="" names={runs.reports} />
+        </section>
+      )}
       {opened && runs && (
         <RunPanel
           key={opened}
@@ -124,7 +132,6 @@ function App() {
           state={runs.runs.find(({ name }) => name === opened)?.summary?.state}
           beat={beat}
           others={runs.runs.map(({ name }) => name).filter((name) => name !== opened)}
-          shared={runs.reports}
         />
       )}
     </main>

@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { act, type Details, getDetails, hasToken, type LogEvent } from './api';
 import { Differences } from './differences';
 import { bytesOf, clock, shortNumber } from './numbers';
+import { Reports } from './reports';
 import { TokenForm } from './token-form';
 import { WorldView } from './world-view';
 
@@ -12,50 +13,30 @@ export interface RunPanelProps {
   /** Rises when something of it has changed. */
   readonly beat: number;
   readonly others: readonly string[];
-  /** Reports beside the runs. */
-  readonly shared: readonly string[];
 }
 
-export function RunPanel({ run, state, beat, others, shared }: RunPanelProps) {
+export function RunPanel({ run, state, beat, others }: RunPanelProps) {
   const [details, setDetails] = useState<Details>();
-  const [report, setReport] = useState<{ readonly run: string; readonly name: string }>();
   useEffect(() => {
     getDetails(run).then(setDetails, () => {});
   }, [run, beat, state]);
   if (!details) return null;
-  const reports = [...details.reports.map((name) => ({ run, name })), ...shared.map((name) => ({ run: '', name }))];
+  const isRun = state !== 'measured';
   return (
     <section aria-labelledby="run">
       <h2 id="run">{run}</h2>
-      <Actions run={run} state={state} />
+      {isRun && <Actions run={run} state={state} />}
       <WorldView world={details.world} events={details.events} isRunning={state === 'running'} />
-      <h3>Checkpoints</h3>
-      {details.checkpoints.length === 0 && <p>None yet.</p>}
-      <ul>
-        {details.checkpoints.map(({ name, bytes, time }) => (
-          <li key={name}>
-            {name}: {bytesOf(bytes)}, {clock(time / 1000)}
-          </li>
-        ))}
-      </ul>
+      {isRun && <Checkpoints checkpoints={details.checkpoints} />}
       <h3>Reports</h3>
-      {reports.length === 0 && (
+      {details.reports.length === 0 && (
         <p>
-          None here. An evaluation or a measurement of scaling writes one where --html puts it: into the run's folder,
-          say.
+          None here. evaluate and explain write one where --html puts it, into the run's folder, say; train
+          --learning-curve and scale by themselves.
         </p>
       )}
-      <div class="controls">
-        {reports.map((one) => (
-          <button type="button" key={`${one.run}/${one.name}`} onClick={() => setReport(one)}>
-            {one.name}
-          </button>
-        ))}
-      </div>
-      {report && (
-        <iframe sandbox="" title={`Report ${report.name}`} src={`/api/report?${new URLSearchParams(report)}`} />
-      )}
-      <Log events={details.events} />
+      <Reports run={run} names={details.reports} first={isRun ? undefined : details.reports[0]} />
+      {isRun && <Log events={details.events} />}
       <h3>Config</h3>
       <Differences run={run} keys={details.keys} others={others} />
       <details>
@@ -64,6 +45,22 @@ export function RunPanel({ run, state, beat, others, shared }: RunPanelProps) {
         <pre tabIndex={0}>{details.config}</pre>
       </details>
     </section>
+  );
+}
+
+function Checkpoints({ checkpoints }: Pick<Details, 'checkpoints'>) {
+  return (
+    <>
+      <h3>Checkpoints</h3>
+      {checkpoints.length === 0 && <p>None yet.</p>}
+      <ul>
+        {checkpoints.map(({ name, bytes, time }) => (
+          <li key={name}>
+            {name}: {bytesOf(bytes)}, {clock(time / 1000)}
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 

@@ -18,6 +18,7 @@ export interface RunTableProps {
 
 function progressOf({ summary }: Run): string {
   if (!summary) return '…';
+  if (summary.state === 'measured') return '';
   return `step ${shortNumber(summary.step)}, epoch ${summary.epoch}${summary.epochs === null ? '' : ` of ${summary.epochs}`}`;
 }
 

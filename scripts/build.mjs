@@ -135,6 +135,7 @@ async function bundlePrograms() {
     'program/worker': 'worker/worker.ts',
     'program/layers': 'src/model/attention/own-layers.ts',
     'program/tfjs-engine': 'src/engine/tfjs-engine.ts',
+    'program/draw-report': 'src/ui/draw-report.ts',
   };
   const { metafile, outputFiles } = await build({
     ...bundling,

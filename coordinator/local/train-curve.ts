@@ -7,12 +7,8 @@ import { ConfigError } from '../../src/errors.js';
 import { writeFileAtomically } from '../../src/ground/atomic-file.js';
 import type { EndEvent, RunEvent } from '../../src/report/events.js';
 import { jsonLine } from '../../src/report/json.js';
-import {
-  curveVerdict,
-  type LearningCurve,
-  type LossChange,
-  learningCurveName,
-} from '../../src/report/learning-curve.js';
+import { curveVerdict, type LearningCurve, type LossChange } from '../../src/report/learning-curve.js';
+import { learningCurveName } from '../../src/report/run-folder.js';
 import { compare } from '../inference/compare-models.js';
 import { evaluate } from '../inference/evaluate.js';
 import { type TrainOptions, train } from './train.js';

@@ -6,9 +6,6 @@ import { statusOf } from '../ground/status.js';
 import { grouped, metricText, percent } from '../ground/units.js';
 import { tableLines } from './aligned.js';
 
-/** The file in a run's folder. */
-export const learningCurveName = 'learning-curve.json';
-
 const number = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity']).transform(Number)]);
 const intervalSchema = z.object({
   low: number,

@@ -19,6 +19,8 @@ import { makeFolders } from '../ground/atomic-file.js';
 
 /** The resolved config in a run's folder. */
 export const configName = 'config.yaml';
+/** What parts of the training split came to, in the folder of the run that had all of it. */
+export const learningCurveName = 'learning-curve.json';
 
 /**
  * Makes `<parent>/<name>-<n>`, where n is one more than the largest there. Two runs that start at once get two folders.

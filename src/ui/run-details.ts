@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { eventsName, worldName } from '../report/event-record.js';
 import { configName } from '../report/run-folder.js';
 import { entriesIn } from './growing-file.js';
+import { reportsIn } from './stored-reports.js';
 
 /** Bytes of a log that are read: its end. */
 const mostLogBytes = 1 << 19;
 const mostEvents = 1000;
-const mostReportBytes = 1 << 26;
 
 export interface CheckpointInfo {
   readonly name: string;
@@ -64,25 +64,6 @@ function worldIn(folder: string): unknown {
   } catch {
     return null;
   }
-}
-
-/** Pages in a folder, which evaluations and measurements of scaling write where they are told to. */
-export function reportsIn(folder: string): string[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isFile() && /\.html?$/.test(entry.name))
-      .map(({ name }) => name)
-      .sort();
-  } catch {
-    return [];
-  }
-}
-
-/** @returns undefined where it is none of the folder's reports */
-export async function readReport(folder: string, name: string): Promise<Buffer | undefined> {
-  if (!reportsIn(folder).includes(name)) return undefined;
-  const file = join(folder, name);
-  return statSync(file).size > mostReportBytes ? undefined : readFile(file);
 }
 
 export async function runDetails(folder: string) {

@@ -1,4 +1,5 @@
 /** What the page asks for, by path. */
+import { statSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { metricsName } from '../report/metrics-log.js';
@@ -7,8 +8,9 @@ import { type AskedOfRun, requestOf } from '../report/run-request.js';
 import { CurveCache } from './curve-columns.js';
 import { EventStreams } from './event-streams.js';
 import { reportPolicy } from './page-files.js';
-import { readReport, reportsIn, runDetails } from './run-details.js';
+import { runDetails } from './run-details.js';
 import { RunList } from './run-list.js';
+import { ReportPages, reportsIn } from './stored-reports.js';
 
 /** Rows of curves that are kept in memory: 48 bytes each. */
 const mostRows = 600_000;
@@ -20,8 +22,10 @@ export class RunRoutes {
   readonly #runs: RunList;
   readonly #curves = new CurveCache(mostRows);
   readonly #streams = new EventStreams();
+  readonly #reports = new ReportPages();
   readonly #timer: NodeJS.Timeout;
   #isLooking = false;
+  #written: number | undefined;
 
   constructor(folder: string) {
     this.#runs = new RunList(folder);
@@ -82,7 +86,7 @@ export class RunRoutes {
   }
 
   async #report(folder: string, query: URLSearchParams, response: ServerResponse): Promise<void> {
-    const report = await readReport(folder, query.get('name') ?? '');
+    const report = await this.#reports.read(folder, query.get('name') ?? '');
     if (!report) return nothing(response);
     response.setHeader('content-security-policy', reportPolicy);
     response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(report);
@@ -94,6 +98,10 @@ export class RunRoutes {
     this.#isLooking = true;
     try {
       const changed = this.#runs.look();
+      const { mtimeMs: written } = statSync(this.#runs.folder, { throwIfNoEntry: false }) ?? { mtimeMs: 0 };
+      // A report beside the runs, say.
+      if (this.#written !== undefined && written !== this.#written) this.#streams.tell([]);
+      this.#written = written;
       if (changed.length > 0) this.#streams.tell(changed);
       // A few at a time: many runs are summed up while others ask for curves.
       for (let i = 0; i < changed.length; i += 20) {

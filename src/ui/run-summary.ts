@@ -1,5 +1,5 @@
 /** What a list says of each run: its state, how far it is, its best value and its config; worked out from its files, and kept. */
-import { type Stats, statSync } from 'node:fs';
+import { existsSync, type Stats, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -11,9 +11,9 @@ import { entriesIn, numberIn, type ReadPlace, readNewLines } from './growing-fil
 
 /**
  * `running`: a process trains it; `done`: it came to its end; `stopped`: it was asked to, and can go on; `failed`: it ended with an error;
- * `broken off`: its process ended without a word.
+ * `broken off`: its process ended without a word; `measured`: it is no run, but what `lockstep scale` has found.
  */
-export type RunState = 'running' | 'done' | 'stopped' | 'failed' | 'broken off';
+export type RunState = 'running' | 'done' | 'stopped' | 'failed' | 'broken off' | 'measured';
 
 export interface RunSummary {
   readonly name: string;
@@ -54,7 +54,8 @@ export class SummarizedRun {
 
   /** What changes when the run writes something: to be compared. */
   get mark(): string {
-    const marks = [metricsName, eventsName, configName, 'world.json', 'lock', 'checkpoints'].map((name) => {
+    // The folder itself changes as a file comes: a report, say.
+    const marks = ['', metricsName, eventsName, configName, 'world.json', 'lock', 'checkpoints'].map((name) => {
       const entry = statSync(join(this.folder, name), { throwIfNoEntry: false });
       return entry ? `${entry.size} ${entry.mtimeMs}` : '-';
     });
@@ -141,7 +142,8 @@ export class SummarizedRun {
   get #state(): RunState {
     if (isBeingTrained(this.folder)) return 'running';
     if (this.#end) return this.#end.interrupted ? 'stopped' : 'done';
-    return this.#hasFailed ? 'failed' : 'broken off';
+    if (this.#hasFailed) return 'failed';
+    return existsSync(join(this.folder, 'scale.json')) ? 'measured' : 'broken off';
   }
 }
 

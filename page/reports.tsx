@@ -1,0 +1,37 @@
+/** Reports of a folder, each in a frame that runs nothing and reaches nothing. */
+import { useState } from 'preact/hooks';
+
+export interface ReportsProps {
+  /** Whose they are; '' of those that stand beside the runs. */
+  readonly run: string;
+  readonly names: readonly string[];
+  /** The one that is open at first. */
+  readonly first?: string;
+}
+
+export function Reports({ run, names, first }: ReportsProps) {
+  const [opened, open] = useState(first);
+  return (
+    <>
+      <div class="controls">
+        {names.map((name) => (
+          <button
+            type="button"
+            key={name}
+            aria-pressed={name === opened}
+            onClick={() => open(name === opened ? undefined : name)}
+          >
+            {name}
+          </button>
+        ))}
+      </div>
+      {opened !== undefined && names.includes(opened) && (
+        <iframe
+          sandbox=""
+          title={`Report ${opened}`}
+          src={`/api/report?${new URLSearchParams({ run, name: opened })}`}
+        />
+      )}
+    </>
+  );
+}
