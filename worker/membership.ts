@@ -187,8 +187,7 @@ export class Membership {
       });
       if (squares === undefined) return;
       const milliseconds = performance.now() - started;
-      const { bytesSent: bytes, bytesBetweenHosts } = allReduce;
-      this.#connection.send({ kind: 'reduced', round, attempt, squares, bytes, bytesBetweenHosts, milliseconds });
+      this.#connection.send({ kind: 'reduced', round, attempt, squares, bytes: allReduce.bytesSent, milliseconds });
     });
   }
 

@@ -2,10 +2,14 @@
 import { defineConfig } from '../../src/config/define.js';
 import type { RunConfigInput } from '../../src/config/input.js';
 import type { RunConfig } from '../../src/config/run-config.js';
+import { chosenProvider } from '../../src/engine/onnx/providers.js';
 import { ConfigError, LockstepError } from '../../src/errors.js';
 import { parameterCount } from '../../src/model/slab.js';
+import { hasDeviceRule } from '../../src/optimizer/device-update.js';
 import { trainableIn } from '../../src/optimizer/optimizer.js';
+import { averageMomentum } from '../../src/optimizer/weight-average.js';
 import { ThreadPool } from '../../src/pool/pool.js';
+import type { TrainingOptions } from '../../src/pool/pool-options.js';
 import { EventRecord } from '../../src/report/event-record.js';
 import type { EndEvent, Reporter } from '../../src/report/events.js';
 import { RunPhases } from '../../src/report/phases.js';
@@ -104,8 +108,22 @@ export async function resumeWith(
 /** The threads of this machine by themselves. */
 const poolStarter =
   (trace: string | undefined): StartTrainer =>
-  (options, parameters, unwritten) =>
-    trace === undefined ? ThreadPool.start(options, parameters) : startTraced(options, parameters, trace, unwritten);
+  (options, parameters, unwritten, report) => {
+    tellOfUpdates(options, report);
+    return trace === undefined
+      ? ThreadPool.start(options, parameters)
+      : startTraced(options, parameters, trace, unwritten);
+  };
+
+/** Says once what steps cost where the optimizer is not one that a device computes. */
+function tellOfUpdates({ optimizer, engine }: Pick<TrainingOptions, 'optimizer' | 'engine'>, report: Reporter): void {
+  const { memory, name } = chosenProvider();
+  if (memory === undefined || engine.kind !== 'onnx' || hasDeviceRule(optimizer)) return;
+  const [asked] = Object.keys(optimizer);
+  const how = averageMomentum(optimizer) === undefined ? asked : `${asked} with emaMomentum`;
+  const message = `${name} does not compute the steps of optimizer ${how}: gradients come back to the processor, and parameters go to the device again, in each step; adam, adamw, momentum, sgd, rmsprop and adagrad stay there`;
+  report({ event: 'warning', message });
+}
 
 /**
  * @param options threads are checked

@@ -4,7 +4,8 @@
  */
 import { fileURLToPath } from 'node:url';
 import { encodeModel } from '../../src/engine/onnx/proto.js';
-import { createSession, runtimeVersion, type SessionTensor } from '../../src/engine/onnx/runtime.js';
+import { createSession, runtimeVersion } from '../../src/engine/onnx/runtime.js';
+import type { SessionTensor } from '../../src/engine/onnx/session-tensor.js';
 import { PrivateMemory } from '../../src/engine/private-memory.js';
 import { elements } from '../../src/ground/elements.js';
 import { measure } from './measurement.js';

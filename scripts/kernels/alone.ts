@@ -4,7 +4,7 @@ import { boundGraph, sessionsOf } from '../../src/engine/onnx/bound-graph.js';
 import { GraphBuilder } from '../../src/engine/onnx/graph.js';
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
 import type { ElementType } from '../../src/engine/onnx/proto.js';
-import type { SessionTensor, SessionTensors } from '../../src/engine/onnx/runtime.js';
+import type { SessionTensor, SessionTensors } from '../../src/engine/onnx/session-tensor.js';
 import { modelsOf } from '../../src/engine/onnx/step-loop.js';
 import type { StoredValue } from '../../src/engine/onnx/storage.js';
 import { type CutGraph, cutGraph } from '../../src/engine/onnx/subgraphs.js';

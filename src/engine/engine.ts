@@ -41,6 +41,8 @@ export interface ShardLoss {
 export interface GradientEngine {
   /** The buffers of a batch of `count` examples. */
   buffers(count: number): BatchBuffers;
+  /** The parameters may be others than in the calls before. */
+  refresh(): void;
   /**
    * Computes on the `count` examples in `buffers(count)`.
    *

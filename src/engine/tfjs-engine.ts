@@ -40,6 +40,9 @@ class TfjsEngine implements GradientEngine {
     return this.#batches.buffers(count);
   }
 
+  /** They are read anew for every batch. */
+  refresh(): void {}
+
   async computeGradients(count: number, key: NoiseKey, into: Float32Array): Promise<ShardLoss> {
     return tf.tidy(() => {
       let place = 0;

@@ -5,7 +5,7 @@ import tf = require('@tensorflow/tfjs-core');
 
 import { accepted } from '../engine/onnx/accepted.js';
 import { boundGraph, sessionsOf } from '../engine/onnx/bound-graph.js';
-import type { SessionTensor } from '../engine/onnx/runtime.js';
+import type { SessionTensor } from '../engine/onnx/session-tensor.js';
 import type { CutGraph } from '../engine/onnx/subgraphs.js';
 import { trace } from '../engine/onnx/tracer.js';
 import { PrivateMemory } from '../engine/private-memory.js';

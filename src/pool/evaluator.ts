@@ -53,6 +53,7 @@ export class Evaluator {
     const metrics = this.#metrics;
     const totals = shared.evaluationCounts.subarray(this.#rank * metrics.counts, (this.#rank + 1) * metrics.counts);
     const heads = headsIn(examples);
+    for (const engine of this.#engines) engine.refresh();
     let start = 0;
     const batches = asked.map(({ count, bucket }, batch) => {
       const rows = { start, count };

@@ -54,6 +54,7 @@ export class ShardGradients {
     const { geometry, layout, shared, seed } = this.#spec;
     const engine = this.#engines[bucket];
     const shards = this.rowsOf(step, actions);
+    engine.refresh();
     let done = 0;
     for (const action of actions) {
       if ('add' in action) {

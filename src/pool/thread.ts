@@ -2,8 +2,10 @@
 import { workerData } from 'node:worker_threads';
 import type { GradientEngine } from '../engine/engine.js';
 import { OnnxEngine } from '../engine/onnx/onnx-engine.js';
+import { chosenProvider } from '../engine/onnx/providers.js';
 import { loadUpdateKernels } from '../kernels/load-kernels.js';
 import { Control } from './control.js';
+import type { DeviceRank } from './device-rank.js';
 import { Evaluator } from './evaluator.js';
 import { Gatherer } from './gather.js';
 import { LocalRank } from './local-rank.js';
@@ -23,6 +25,8 @@ interface Engines {
   readonly gradients: readonly GradientEngine[];
   /** The same, unless an average of the weights is evaluated, or replicas take steps of their own. */
   readonly evaluations: readonly GradientEngine[];
+  /** Where the steps stay on a device. */
+  readonly DeviceRank?: typeof DeviceRank;
 }
 
 async function createEngines(): Promise<Engines> {
@@ -31,7 +35,11 @@ async function createEngines(): Promise<Engines> {
   const trained = offsets.local?.parameters ?? offsets.parameters;
   const gradients = await enginesOn(spec, trained);
   const isSame = offsets.evaluated === trained;
-  return { gradients, evaluations: isSame ? gradients : await enginesOn(spec, offsets.evaluated) };
+  const evaluations = isSame ? gradients : await enginesOn(spec, offsets.evaluated);
+  if (chosenProvider().memory === undefined || spec.use !== 'training') return { gradients, evaluations };
+  // It loads what encodes graphs, without which processors do.
+  const { DeviceRank } = await import('./device-rank.js');
+  return { gradients, evaluations, ...(DeviceRank.serves(spec) && { DeviceRank }) };
 }
 
 /** @param offset of the slab that they compute with */
@@ -50,7 +58,7 @@ async function enginesOn(
 
 /** What a rank is asked for; the pool asks for nothing else than what its use needs. */
 interface Rank {
-  readonly training?: TrainingRank;
+  readonly training?: TrainingRank | DeviceRank;
   readonly rounds?: RoundRank;
   readonly local?: LocalRank;
   readonly evaluator?: Evaluator;
@@ -66,6 +74,10 @@ function createRank(rank: number, engines: Engines): Rank {
   const gatherer = new Gatherer(spec);
   const evaluator = new Evaluator(spec, rank, control, engines.evaluations, gatherer);
   if (spec.use === 'evaluation') return { evaluator };
+  if (spec.use === 'training' && engines.DeviceRank) {
+    const onnx = engines.gradients as readonly OnnxEngine[];
+    return { evaluator, training: new engines.DeviceRank(spec, onnx, control, clock, gatherer) };
+  }
   const gradients = new ShardGradients(spec, engines.gradients, kernels, gatherer, clock);
   if (spec.use === 'training')
     return { evaluator, training: new TrainingRank(spec, rank, control, clock, slice, gradients) };
@@ -83,6 +95,8 @@ export default async function run({ rank: number, task }: { rank: number; task: 
   if (task.kind === 'start') return;
   if (task.kind === 'stop') {
     for (const engine of new Set([...ready.gradients, ...ready.evaluations])) await engine.dispose();
+    // Its memory is tied to the sessions of engines.
+    for (const { training } of ranks.values()) if (training && 'release' in training) training.release();
     return;
   }
   let rank = ranks.get(number);

@@ -4,7 +4,8 @@ import { execPath } from 'node:process';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { encodeModel, type OnnxNode } from '../../src/engine/onnx/proto.js';
-import { createSession, runtimeVersion, type SessionTensor } from '../../src/engine/onnx/runtime.js';
+import { createSession, runtimeVersion } from '../../src/engine/onnx/runtime.js';
+import type { SessionTensor } from '../../src/engine/onnx/session-tensor.js';
 import { compiled } from '../support/package.js';
 
 const port = (name: string, shape: number[]) => ({ name, shape, type: 'float32' as const });

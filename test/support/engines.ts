@@ -80,14 +80,19 @@ export async function withSlabs(
   const memory = new PrivateMemory([length * 4, state * 4]);
   const [parameters, gradients] = [memory.floats(length), memory.floats(state)];
   const engine = await make(parameters);
+  const refreshed = () => {
+    engine.refresh();
+    return engine;
+  };
   return {
     parameters,
     gradients,
     buffers: (count) => engine.buffers(count),
-    computeGradients: async (count, key) => (await engine.computeGradients(count, key, gradients)).lossSum,
-    shard: (count, key) => engine.computeGradients(count, key, gradients),
-    evaluate: async (count) => (await engine.evaluate(count))[0],
-    evaluateAll: (count) => engine.evaluate(count),
+    refresh: () => engine.refresh(),
+    computeGradients: async (count, key) => (await refreshed().computeGradients(count, key, gradients)).lossSum,
+    shard: (count, key) => refreshed().computeGradients(count, key, gradients),
+    evaluate: async (count) => (await refreshed().evaluate(count))[0],
+    evaluateAll: (count) => refreshed().evaluate(count),
     dispose: () => engine.dispose(),
   };
 }

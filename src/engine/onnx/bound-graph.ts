@@ -2,7 +2,8 @@
 
 import { elements } from '../../ground/elements.js';
 import { type GraphKernels, loadGraphKernels } from '../../kernels/load-kernels.js';
-import { createSession, type Session, type SessionTensors } from './runtime.js';
+import { createSession, type Session } from './runtime.js';
+import type { SessionTensors } from './session-tensor.js';
 import { type Loop, type LoopView, modelsOf, placeOf } from './step-loop.js';
 import type { CutGraph, Subgraph } from './subgraphs.js';
 

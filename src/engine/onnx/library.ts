@@ -28,17 +28,23 @@ const places = {
   SessionGetInputCount: [30, 'void *', 'void *', '_Out_ size_t *'],
   SessionGetOutputCount: [31, 'void *', 'void *', '_Out_ size_t *'],
   CreateRunOptions: [39, 'void *', '_Out_ void * *'],
+  CreateTensorAsOrtValue: [48, 'void *', 'void *', 'int64_t *', 'size_t', 'int', '_Out_ void * *'],
   CreateTensorWithDataAsOrtValue: [
     ...([49, 'void *', 'void *', 'void *', 'size_t'] as const),
     ...(['int64_t *', 'size_t', 'int', '_Out_ void * *'] as const),
   ],
+  GetTensorMutableData: [51, 'void *', 'void *', '_Out_ void * *'],
+  CreateMemoryInfo: [68, 'void *', 'str', 'int', 'int', 'int', '_Out_ void * *'],
   CreateCpuMemoryInfo: [69, 'void *', 'int', 'int', '_Out_ void * *'],
   ReleaseStatus: [93, 'void', 'void *'],
   ReleaseSession: [95, 'void', 'void *'],
+  ReleaseMemoryInfo: [94, 'void', 'void *'],
   ReleaseValue: [96, 'void', 'void *'],
   ReleaseRunOptions: [97, 'void', 'void *'],
   ReleaseSessionOptions: [100, 'void', 'void *'],
   AddSessionConfigEntry: [130, 'void *', 'void *', 'str', 'str'],
+  CreateAllocator: [131, 'void *', 'void *', 'void *', '_Out_ void * *'],
+  ReleaseAllocator: [132, 'void', 'void *'],
   RunWithBinding: [133, 'void *', 'void *', 'void *', 'void *'],
   CreateIoBinding: [134, 'void *', 'void *', '_Out_ void * *'],
   ReleaseIoBinding: [135, 'void', 'void *'],
@@ -47,16 +53,18 @@ const places = {
   CreateAndRegisterAllocator: [144, 'void *', 'void *', 'void *', 'void *'],
   AddRunConfigEntry: [165, 'void *', 'void *', 'str', 'str'],
   SessionOptionsAppendExecutionProvider: [216, 'void *', 'void *', 'str', 'str *', 'str *', 'size_t'],
+  CopyTensors: [386, 'void *', 'void *', 'uint64_t *', 'uint64_t *', 'void *', 'size_t'],
 } as const;
 type Name = keyof typeof places;
 
 /** The oldest version of the API that has all these functions. */
-const apiVersion = 12;
+const apiVersion = 23;
 /** What fails is thrown. */
 const logFatal = 4;
 const optimizeAll = 99;
 const optimizeNothing = 0;
 const arenaAllocator = 1;
+const deviceAllocator = 0;
 const defaultMemory = 0;
 /** ONNXTensorElementDataType. */
 const typeCodes: Readonly<Record<ElementType, number>> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 };
@@ -187,9 +195,31 @@ export class OnnxLibrary {
 
   /** A tensor over numbers where they are. */
   value(data: Float32Array | Int32Array | Uint8Array, type: ElementType, shape: readonly number[]): Pointer {
+    return this.valueAt(this.#memory, this.#koffi.address(data) as Pointer, data.byteLength, type, shape);
+  }
+
+  /** @param memory where it is, as ONNX Runtime describes it */
+  valueAt(memory: Pointer, place: Pointer, bytes: number, type: ElementType, shape: readonly number[]): Pointer {
     const dimensions = BigInt64Array.from(shape, BigInt);
-    const place = [this.#koffi.address(data), data.byteLength, dimensions, shape.length, typeCodes[type]];
-    return this.make('CreateTensorWithDataAsOrtValue', this.#memory, ...place);
+    const like = [dimensions, shape.length, typeCodes[type]];
+    return this.make('CreateTensorWithDataAsOrtValue', memory, place, bytes, ...like);
+  }
+
+  /** Room for a tensor. */
+  room(allocator: Pointer, type: ElementType, shape: readonly number[]): Pointer {
+    const dimensions = BigInt64Array.from(shape, BigInt);
+    return this.make('CreateTensorAsOrtValue', allocator, dimensions, shape.length, typeCodes[type]);
+  }
+
+  /** What a device calls its memory, described. */
+  deviceMemory(name: string): Pointer {
+    return this.make('CreateMemoryInfo', name, deviceAllocator, 0, defaultMemory);
+  }
+
+  /** Copies tensors, wherever they are, one to one. */
+  copy(from: readonly Pointer[], to: readonly Pointer[]): void {
+    const [sources, targets] = [BigUint64Array.from(from), BigUint64Array.from(to)];
+    this.call('CopyTensors', this.#environment, sources, targets, null, from.length);
   }
 }
 

@@ -11,7 +11,8 @@ import { PrivateMemory } from '../private-memory.js';
 import { hasBlocks } from './blocks.js';
 import { processorName } from './processor.js';
 import { encodeModel, type OnnxNode, type OnnxPort } from './proto.js';
-import { createSession, runtimeVersion, type SessionTensor } from './runtime.js';
+import { createSession, runtimeVersion } from './runtime.js';
+import type { SessionTensor } from './session-tensor.js';
 
 export interface NumericFingerprint {
   /** SHA-256 in hex. */

@@ -8,9 +8,11 @@ import { BatchMemory, handedNumbers, PrivateMemory } from '../private-memory.js'
 import { fillNoise } from '../step-noise.js';
 import { boundGraph, boundLoops, sessionsOf } from './bound-graph.js';
 import type { CompiledGraph } from './compile.js';
+import type { DeviceMemory, DeviceTensor } from './device-memory.js';
 import { memoryPlan } from './memory-plan.js';
 import { divisorName, gradientName, graphInputName, headNames, noiseName, parameterName } from './names.js';
-import type { Session, SessionTensor, SessionTensors } from './runtime.js';
+import type { Session } from './runtime.js';
+import type { SessionTensor, SessionTensors } from './session-tensor.js';
 
 /** A compiled model as plain data: graphs by batch size. */
 export interface CompiledModel {
@@ -30,6 +32,8 @@ interface Prepared {
   /** What a step is given, and what subgraphs write except gradients; the latter in one memory, where kernels can reach them. */
   readonly tensors: SessionTensors;
   readonly memory: WebAssembly.Memory;
+  /** What of it goes to the device for each batch. */
+  readonly sent: readonly DeviceTensor[];
   /** Draws fresh noise into the inputs. */
   readonly draw: (key: NoiseKey) => void;
   /** Runs all subgraphs; an entry for each array of gradients. */
@@ -43,6 +47,10 @@ export class OnnxEngine implements GradientEngine {
   readonly #parameters: Float32Array;
   readonly #batches: BatchMemory;
   readonly #prepared = new Map<CompiledGraph, Prepared>();
+  /** Where the parameters are on a device. */
+  #device: { readonly memory: DeviceMemory; readonly parameters: Record<string, DeviceTensor> } | undefined;
+  /** Whether the device has the parameters of now. */
+  #isFresh = false;
 
   /** @param parameters slab to compute with; starts at a multiple of 64 bytes, as gradients do */
   constructor(model: CompiledModel, parameters: Float32Array) {
@@ -55,9 +63,14 @@ export class OnnxEngine implements GradientEngine {
     return this.#batches.buffers(count);
   }
 
+  refresh(): void {
+    this.#isFresh = false;
+  }
+
   async computeGradients(count: number, key: NoiseKey, gradients: Float32Array): Promise<ShardLoss> {
     const prepared = this.#prepare(this.#model.gradients.get(count)!, count);
     prepared.draw(key);
+    this.#send(prepared);
     this.#run(prepared, gradients)();
     const { loss, [divisorName]: divisor } = prepared.tensors;
     return { lossSum: loss.data[0], divisor: divisor ? divisor.data[0] : count };
@@ -65,6 +78,7 @@ export class OnnxEngine implements GradientEngine {
 
   async evaluate(count: number): Promise<Evaluation[]> {
     const prepared = this.#prepare(this.#model.evaluations.get(count)!, count);
+    this.#send(prepared);
     this.#run(prepared, noGradients)();
     const { tensors } = prepared;
     const values = (name: string) => tensors[name].data as Float32Array;
@@ -78,8 +92,26 @@ export class OnnxEngine implements GradientEngine {
     });
   }
 
+  /**
+   * The step on `count` examples, tied to tensors of the device.
+   * @param tensors parameters and results, by their names in the graph
+   * @returns sends the batch and starts the step, which is done some time later
+   */
+  tie(count: number, tensors: Readonly<Record<string, DeviceTensor>>): (key: NoiseKey) => void {
+    const prepared = this.#prepare(this.#model.gradients.get(count)!, count);
+    const all = { ...prepared.tensors, ...tensors };
+    const run = boundGraph(prepared.graph, prepared.sessions, all, prepared.memory, prepared.loops);
+    return (key) => {
+      prepared.draw(key);
+      this.#device!.memory.upload(prepared.sent);
+      run();
+    };
+  }
+
   async dispose(): Promise<void> {
-    for (const { sessions } of this.#prepared.values()) for (const session of sessions.flat()) session.release();
+    // The first has the memory of all.
+    const sessions = [...this.#prepared.values()].flatMap((prepared) => prepared.sessions.flat());
+    for (const session of sessions.toReversed()) session.release();
     this.#prepared.clear();
   }
 
@@ -89,12 +121,16 @@ export class OnnxEngine implements GradientEngine {
     const noise = noiseTensors(graph);
     const { memory, tensors: written } = this.#writtenTensors(graph);
     const sessions = sessionsOf(graph);
+    const device = this.#deviceOf(sessions);
+    const batch = { ...this.#batchTensors(count), ...noise.tensors };
+    const sent = device && onDevice(device.memory, batch);
     const prepared = {
       graph,
       memory,
+      sent: sent ? Object.values(sent) : [],
       draw: noise.draw,
       runs: new Map(),
-      tensors: { ...this.#givenTensors(count), ...noise.tensors, ...written },
+      tensors: { ...(device?.parameters ?? this.#parameterTensors()), ...(sent ?? batch), ...written },
       sessions,
       loops: boundLoops(graph, sessions, written, memory),
     };
@@ -112,18 +148,36 @@ export class OnnxEngine implements GradientEngine {
     return run;
   }
 
-  /** What a step is given: the batch and the parameters. */
-  #givenTensors(count: number): SessionTensors {
-    const { layout, fields } = this.#model;
+  /** Where the provider keeps tensors. */
+  #deviceOf(sessions: Prepared['sessions']) {
+    const memory = this.#device ? undefined : sessions.flat()[0]?.deviceMemory();
+    if (memory) this.#device = { memory, parameters: onDevice(memory, this.#parameterTensors()) };
+    return this.#device;
+  }
+
+  /** Sends a batch to the device, and parameters that it has not. */
+  #send({ sent }: Prepared): void {
+    if (!this.#device) return;
+    const { memory, parameters } = this.#device;
+    memory.upload(this.#isFresh ? sent : [...sent, ...Object.values(parameters)]);
+    this.#isFresh = true;
+  }
+
+  #batchTensors(count: number): SessionTensors {
     const buffers = this.buffers(count);
-    const given: Record<string, SessionTensor> = {};
-    fields.forEach((field, i) => {
-      given[graphInputName(field)] = { type: field.type, shape: [count, ...field.shape], data: buffers[i] };
-    });
-    layout.tensors.forEach((tensor, i) => {
-      given[parameterName(i)] = { type: 'float32', shape: tensor.shape, data: tensorOf(this.#parameters, tensor) };
-    });
-    return given;
+    const named = this.#model.fields.map((field, i): [string, SessionTensor] => [
+      graphInputName(field),
+      { type: field.type, shape: [count, ...field.shape], data: buffers[i] },
+    ]);
+    return Object.fromEntries(named);
+  }
+
+  #parameterTensors(): SessionTensors {
+    const named = this.#model.layout.tensors.map((tensor, i): [string, SessionTensor] => [
+      parameterName(i),
+      { type: 'float32', shape: tensor.shape, data: tensorOf(this.#parameters, tensor) },
+    ]);
+    return Object.fromEntries(named);
   }
 
   /** Gradients at their places in the slab, of the shapes in which the graph has them. */
@@ -150,6 +204,10 @@ export class OnnxEngine implements GradientEngine {
     return { memory, tensors };
   }
 }
+
+/** Tensors with room for them on the device. */
+const onDevice = (memory: DeviceMemory, tensors: SessionTensors): Record<string, DeviceTensor> =>
+  Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, memory.room(tensor)]));
 
 function noiseTensors({ noise }: CompiledGraph): { tensors: SessionTensors; draw: (key: NoiseKey) => void } {
   if (noise.length === 0) return { tensors: {}, draw: () => {} };

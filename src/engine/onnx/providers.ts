@@ -13,6 +13,8 @@ export interface ExecutionProvider {
   readonly options: Readonly<Record<string, string>>;
   /** Whether it computes where the numbers are. Others have memory of their own, into which inputs are copied as they are bound. */
   readonly inPlace: boolean;
+  /** What ONNX Runtime calls that memory, where tensors can be kept in it from one run to the next. */
+  readonly memory?: string;
   /** What to do where it does not load. */
   readonly remedy: string;
 }
@@ -24,6 +26,7 @@ export const providers: Readonly<Record<string, ExecutionProvider>> = {
     name: 'WebGPU',
     options: {},
     inPlace: false,
+    memory: 'WebGPU_Buf',
     remedy:
       'it needs a graphics card whose driver speaks Vulkan (Linux; there the package libvulkan1, too), Direct3D 12 (Windows) or Metal (macOS); --device cpu needs none, and --device auto takes what there is',
   },

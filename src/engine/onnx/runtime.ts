@@ -1,17 +1,10 @@
 /** Sessions of ONNX Runtime: tensors are tied to one once, wherever they lie, and a run moves no number. */
 import { EngineError } from '../../errors.js';
 import { elements } from '../../ground/elements.js';
+import { DeviceMemory } from './device-memory.js';
 import { loadLibrary, type OnnxLibrary, type Pointer, reasonOf } from './library.js';
-import type { ElementType } from './proto.js';
 import { chosenProvider } from './providers.js';
-
-/** Numbers that a session reads or writes in place: row-major, not on V8's own heap, and not moved while it lives. */
-export interface SessionTensor {
-  readonly type: ElementType;
-  readonly shape: readonly number[];
-  readonly data: Float32Array | Int32Array | Uint8Array;
-}
-export type SessionTensors = Readonly<Record<string, SessionTensor>>;
+import type { SessionTensor, SessionTensors } from './session-tensor.js';
 
 /** A model made ready to run in this thread. */
 export interface Session {
@@ -21,6 +14,11 @@ export interface Session {
    * @throws Error when they are not as many, or not as large, as the model's; what else does not fit, a run throws
    */
   bind(inputs: SessionTensors, outputs: SessionTensors): () => void;
+  /**
+   * Memory of the device on which it computes, for any session there; undefined where numbers are here. It goes with this session, which
+   * is to be released after all others that use it.
+   */
+  deviceMemory(): DeviceMemory | undefined;
   /** Frees what the session and its runs hold. */
   release(): void;
 }
@@ -39,11 +37,13 @@ export const runtimeVersion = (): string => loaded().version;
 class SessionHoldings {
   readonly bindings: Pointer[] = [];
   readonly values: Pointer[] = [];
+  memory: DeviceMemory | undefined;
   constructor(readonly session: Pointer) {}
 
   free(): void {
     const library = loaded();
     for (const binding of this.bindings) library.free('ReleaseIoBinding', binding);
+    this.memory?.release();
     for (const value of this.values) library.free('ReleaseValue', value);
     library.free('ReleaseSession', this.session);
   }
@@ -71,6 +71,7 @@ class OnnxSession implements Session {
     bindings.push(binding);
     const tie = (how: 'BindInput' | 'BindOutput', tensors: SessionTensors) => {
       const tied = Object.entries(tensors).map(([name, tensor]): [string, Pointer] => {
+        if (tensor.device !== undefined) return [name, tensor.device];
         checkSize(name, tensor);
         const value = library.value(tensor.data, tensor.type, tensor.shape);
         values.push(value);
@@ -80,9 +81,11 @@ class OnnxSession implements Session {
         for (const [name, value] of tied) library.call(how, binding, name, value);
       };
     };
+    const [kept, given] = apart(inputs);
     this.#checkNumber('SessionGetInputCount', inputs);
     this.#checkNumber('SessionGetOutputCount', outputs);
-    const give = tie('BindInput', inputs);
+    tie('BindInput', kept)();
+    const give = tie('BindInput', given);
     tie('BindOutput', outputs)();
     this.#tensors.push(inputs, outputs);
     if (this.#inPlace) {
@@ -107,9 +110,19 @@ class OnnxSession implements Session {
     throw new Error(`the model has ${wanted} inputs or outputs where these are given: ${names.join(', ')}`);
   }
 
+  deviceMemory(): DeviceMemory | undefined {
+    const { memory } = chosenProvider();
+    if (memory === undefined) return undefined;
+    // Sessions that nobody has released are freed in any order: this one stays.
+    forgotten.unregister(this);
+    this.#holdings.memory ??= new DeviceMemory(loaded(), this.#holdings.session, memory, deviceError);
+    return this.#holdings.memory;
+  }
+
   release(): void {
-    if (!forgotten.unregister(this)) return;
+    if (!forgotten.unregister(this) && !this.#holdings.memory) return;
     this.#holdings.free();
+    this.#holdings.memory = undefined;
     this.#tensors.length = 0;
   }
 
@@ -152,6 +165,13 @@ export function isWholeOnDevice(model: Uint8Array): boolean {
   } catch {
     return false;
   }
+}
+
+/** @returns the tensors that are on a device, and those that are here */
+function apart(tensors: SessionTensors): [SessionTensors, SessionTensors] {
+  const entries = Object.entries(tensors);
+  const isKept = ([, { device }]: (typeof entries)[number]) => device !== undefined;
+  return [Object.fromEntries(entries.filter(isKept)), Object.fromEntries(entries.filter((entry) => !isKept(entry)))];
 }
 
 /** The library would read and write beyond an array that is too short. */

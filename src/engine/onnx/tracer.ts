@@ -33,7 +33,6 @@ import { unaryLowerings } from './lowerings/unary.js';
 import { volumeLowerings } from './lowerings/volume.js';
 import type { ElementType } from './proto.js';
 import { rewriteRules } from './rewrites/all-rules.js';
-import { composedAttentions } from './rewrites/composed-attention.js';
 import { rewritten } from './rewrites/rewrite.js';
 import type { StoredValue } from './storage.js';
 
@@ -268,8 +267,7 @@ export function trace(body: (trace: Trace) => void, turnsProducts: boolean): Ste
         },
       }),
     );
-    // Others have no kernels of ours.
-    return rewritten(graph.build(), turnsProducts ? rewriteRules : [...rewriteRules, composedAttentions]);
+    return rewritten(graph.build(), rewriteRules);
   } finally {
     tf.setBackend(previous);
   }
