@@ -1,4 +1,5 @@
 /** What the server tells, and how it is asked. */
+import { printable, printableDeep } from '../src/ground/printable';
 
 export interface Summary {
   readonly state: string;
@@ -99,7 +100,12 @@ async function get<T>(path: string, query: Readonly<Record<string, string>> = {}
 }
 
 export const getRuns = (): Promise<Runs> => get('/api/runs');
-export const getDetails = (run: string): Promise<Details> => get('/api/run', { run });
+
+/** Names of reports are what they are asked for by; all else is only shown. */
+export async function getDetails(run: string): Promise<Details> {
+  const { reports, config, ...details } = await get<Details>('/api/run', { run });
+  return { ...printableDeep(details), reports, config: printable(config, '\n\t') };
+}
 
 /** @param range first and last step; all where it is left out */
 export const getCurve = (run: string, range?: readonly [number, number]): Promise<Curve> =>

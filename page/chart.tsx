@@ -1,13 +1,15 @@
 /** One chart of lines over a common axis. */
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { shortNumber } from './numbers';
+import { shortNumber, shownText } from './numbers';
 
 export interface Line {
   readonly label: string;
   /** Number of its colour, and whether it is what smoothing leaves behind. */
   readonly colour: number;
   readonly isFaint?: boolean;
+  /** Whether a gap means that nobody measured, not that there is no value. */
+  readonly isJoined?: boolean;
   /** Ascending. */
   readonly x: readonly number[];
   readonly y: readonly (number | null)[];
@@ -48,6 +50,12 @@ function shown({ lines, isLogX, isLogY }: ChartProps) {
   return { data: data as uPlot.AlignedData, hasY };
 }
 
+/** What the legend has: the value where the pointer is, and the last one where it is nowhere. */
+function valueOrLast({ data }: uPlot, value: number | null, series: number, place: number | null): string {
+  const values = data[series] as (number | null | undefined)[] | undefined;
+  return shortNumber(place === null ? values?.findLast((one) => one !== null && one !== undefined) : value);
+}
+
 function optionsOf({ lines, axis, isLogX, zoomed }: ChartProps, width: number, hasY: boolean): uPlot.Options {
   const [text, rule] = [variable('--soft'), variable('--rule')];
   const axisOf = (label?: string): uPlot.Axis => ({
@@ -69,14 +77,15 @@ function optionsOf({ lines, axis, isLogX, zoomed }: ChartProps, width: number, h
       },
     ],
     series: [
-      { label: axis, value: (_, value) => shortNumber(value) },
-      ...lines.map(({ label, colour, isFaint, y }) => ({
-        label,
+      { label: axis, value: valueOrLast },
+      ...lines.map(({ label, colour, isFaint, isJoined, y }) => ({
+        label: shownText(label, 60),
+        spanGaps: isJoined ?? false,
         stroke: `${colourOf(colour)}${isFaint ? '50' : ''}`,
         width: isFaint ? 1 : 2,
         dash: dashes[Math.floor(colour / colours) % dashes.length],
         points: { show: y.length < 30 },
-        value: (_: uPlot, value: number | null) => shortNumber(value),
+        value: valueOrLast,
       })),
     ],
     hooks: {
@@ -96,7 +105,8 @@ function optionsOf({ lines, axis, isLogX, zoomed }: ChartProps, width: number, h
 function told({ title, lines, axis }: ChartProps): string {
   const said = lines
     .filter(({ isFaint }) => !isFaint)
-    .map(({ label, x, y }) => {
+    .map(({ label: name, x, y }) => {
+      const label = shownText(name, 60);
       const values = y.filter((value) => value !== null);
       if (values.length === 0) return `${label}: no values`;
       const [least, most] = [Math.min(...values), Math.max(...values)];
@@ -109,6 +119,8 @@ export function Chart(props: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const chart = useRef<{ plot: uPlot; shape: string } | undefined>(undefined);
   const { lines, axis, isLogX, isLogY, range, title, note } = props;
+  const last = useRef(props);
+  last.current = props;
   const shape = JSON.stringify([
     axis,
     isLogX,
@@ -135,9 +147,9 @@ export function Chart(props: ChartProps) {
     const scheme = matchMedia('(prefers-color-scheme: dark)');
     const redraw = () => {
       chart.current?.plot.destroy();
-      const { data, hasY } = shown(props);
+      const { data, hasY } = shown(last.current);
       chart.current = {
-        plot: new uPlot(optionsOf(props, place.current!.clientWidth, hasY), data, place.current!),
+        plot: new uPlot(optionsOf(last.current, place.current!.clientWidth, hasY), data, place.current!),
         shape: '',
       };
     };

@@ -2,6 +2,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { Curve } from './api';
 import { Chart, type Line } from './chart';
+import { shownText } from './numbers';
 
 const axes = ['step', 'epoch', 'examples', 'seconds'] as const;
 type Axis = (typeof axes)[number];
@@ -39,13 +40,20 @@ interface Choice {
   readonly weight: number;
 }
 
-function linesOf(label: string, colour: number, x: number[], y: readonly (number | null)[], weight: number): Line[] {
+function linesOf(
+  label: string,
+  colour: number,
+  x: number[],
+  y: readonly (number | null)[],
+  weight: number,
+  isJoined = false,
+): Line[] {
   const ascending = x.map((_, i) => i).filter((i) => Number.isFinite(x[i]) && (i === 0 || !(x[i] <= x[i - 1])));
   const [places, values] = [ascending.map((i) => x[i]), ascending.map((i) => y[i])];
-  if (weight === 0) return [{ label, colour, x: places, y: values }];
+  if (weight === 0) return [{ label, colour, isJoined, x: places, y: values }];
   return [
-    { label: `${label} (as it is)`, colour, isFaint: true, x: places, y: values },
-    { label, colour, x: places, y: smoothed(values, weight) },
+    { label: `${label} (as it is)`, colour, isFaint: true, isJoined, x: places, y: values },
+    { label, colour, isJoined, x: places, y: smoothed(values, weight) },
   ];
 }
 
@@ -73,9 +81,11 @@ function picturesOf(
     const colour = colours.get(run) ?? 0;
     const places = curve.step.map((step, i) => placeOf(curve, axis, step, curve.time[i]));
     for (const [name, values] of Object.entries(curve.series)) {
+      // Nobody has measured it.
+      if (name !== 'loss' && values.every((value) => value === null)) continue;
       add(
         names[name] ?? name,
-        linesOf(run, colour, places, values, weight),
+        linesOf(run, colour, places, values, weight, name === 'examplesPerSecond'),
         name === 'examplesPerSecond' ? 0 : (curve.notFinite[name] ?? 0),
       );
     }
@@ -95,7 +105,7 @@ function picturesOf(
       );
     for (const metric of new Set(epochs.flatMap(({ validation }) => Object.keys(validation)))) {
       const values = epochs.map(({ validation }) => validation[metric] ?? null);
-      add(`Validation: ${metric}`, linesOf(run, colour, ends, values, weight), 0);
+      add(`Validation: ${shownText(metric, 100)}`, linesOf(run, colour, ends, values, weight), 0);
     }
   }
   return [...pictures.values()];

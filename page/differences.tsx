@@ -1,6 +1,7 @@
 /** In what two configs differ. */
 import { useEffect, useState } from 'preact/hooks';
 import { getDetails } from './api';
+import { shownText } from './numbers';
 
 export interface DifferencesProps {
   readonly run: string;
@@ -31,7 +32,7 @@ export function Differences({ run, keys, others }: DifferencesProps) {
           <option value="">no other run</option>
           {others.map((name) => (
             <option key={name} value={name}>
-              {name}
+              {shownText(name)}
             </option>
           ))}
         </select>
@@ -44,8 +45,8 @@ export function Differences({ run, keys, others }: DifferencesProps) {
             <thead>
               <tr>
                 <th scope="col">Key</th>
-                <th scope="col">{run}</th>
-                <th scope="col">{other}</th>
+                <th scope="col">{shownText(run)}</th>
+                <th scope="col">{shownText(other)}</th>
               </tr>
             </thead>
             <tbody>

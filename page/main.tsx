@@ -3,6 +3,7 @@ import { render } from 'preact';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { arrive, type Curve, getCurve, getRuns, type Runs, TokenWanted } from './api';
 import { Curves, type StepRange } from './curves';
+import { shownText } from './numbers';
 import { Reports } from './reports';
 import { RunPanel } from './run-panel';
 import { RunTable } from './run-table';
@@ -113,7 +114,7 @@ function App() {
     <main>
       <h1>Lockstep</h1>
       <p class="note">
-        {runs ? `Runs in ${runs.folder}` : 'Loading'} ·{' '}
+        {runs ? `Runs in ${shownText(runs.folder)}` : 'Loading'} ·{' '}
         <span role="status">{line === 'open' ? 'live' : 'not connected'}</span>
       </p>
       {runs && <RunTable {...{ runs: runs.runs, keys: runs.keys, chosen: drawn, colours, opened, choose, open }} />}

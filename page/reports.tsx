@@ -1,5 +1,6 @@
 /** Reports of a folder, each in a frame that runs nothing and reaches nothing. */
 import { useState } from 'preact/hooks';
+import { shownText } from './numbers';
 
 export interface ReportsProps {
   /** Whose they are; '' of those that stand beside the runs. */
@@ -21,14 +22,14 @@ export function Reports({ run, names, first }: ReportsProps) {
             aria-pressed={name === opened}
             onClick={() => open(name === opened ? undefined : name)}
           >
-            {name}
+            {shownText(name)}
           </button>
         ))}
       </div>
       {opened !== undefined && names.includes(opened) && (
         <iframe
           sandbox=""
-          title={`Report ${opened}`}
+          title={`Report ${shownText(opened)}`}
           src={`/api/report?${new URLSearchParams({ run, name: opened })}`}
         />
       )}

@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { act, type Details, getDetails, hasToken, type LogEvent } from './api';
 import { Differences } from './differences';
-import { bytesOf, clock, shortNumber } from './numbers';
+import { bytesOf, clock, shortNumber, shownText } from './numbers';
 import { Reports } from './reports';
 import { TokenForm } from './token-form';
 import { WorldView } from './world-view';
@@ -24,7 +24,7 @@ export function RunPanel({ run, state, beat, others }: RunPanelProps) {
   const isRun = state !== 'measured';
   return (
     <section aria-labelledby="run">
-      <h2 id="run">{run}</h2>
+      <h2 id="run">{shownText(run)}</h2>
       {isRun && <Actions run={run} state={state} />}
       <WorldView world={details.world} events={details.events} isRunning={state === 'running'} />
       {isRun && <Checkpoints checkpoints={details.checkpoints} />}
@@ -122,7 +122,12 @@ function textOf(event: LogEvent): string {
     return `${rest.engine}, ${rest.threads} threads, ${shortNumber(rest.parameters as number)} parameters: ${rest.data}`;
   if (kind === 'end')
     return `${rest.interrupted ? 'stopped' : 'done'} after ${shortNumber(rest.seconds as number)} s; parameters sha256 ${rest.sha256}`;
-  return JSON.stringify(rest).slice(0, 2000);
+  if (kind === 'listening') return `${rest.url}`;
+  if (kind === 'waiting') return `${rest.present} of ${rest.minimum} workers are there`;
+  const words = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value));
+  return Object.entries(rest)
+    .map(([name, value]) => `${name} ${words(value)}`)
+    .join(', ');
 }
 
 function Log({ events }: Pick<Details, 'events'>) {
@@ -138,7 +143,8 @@ function Log({ events }: Pick<Details, 'events'>) {
         <ol>
           {shown.map((event, i) => (
             <li key={`${event.time} ${shown.length - i}`} class={String(event.event) === 'error' ? 'error' : ''}>
-              <span class="note">{clock(Number(event.time))}</span> <b>{String(event.event)}</b> {textOf(event)}
+              <span class="note">{clock(Number(event.time))}</span> <b>{shownText(event.event, 100)}</b>{' '}
+              {shownText(textOf(event))}
             </li>
           ))}
         </ol>

@@ -1,7 +1,7 @@
 /** All runs, with what tells them apart. */
 import { useState } from 'preact/hooks';
 import type { Run } from './api';
-import { shortNumber } from './numbers';
+import { shortNumber, shownText } from './numbers';
 
 /** Rows at once; the filter finds the others. */
 const mostRows = 300;
@@ -23,7 +23,9 @@ function progressOf({ summary }: Run): string {
 }
 
 function bestOf({ summary }: Run): string {
-  return summary?.best ? `${summary.best.metric} ${shortNumber(summary.best.value)} (epoch ${summary.best.epoch})` : '';
+  return summary?.best
+    ? `${shownText(summary.best.metric)} ${shortNumber(summary.best.value)} (epoch ${summary.best.epoch})`
+    : '';
 }
 
 export function RunTable({ runs, keys, chosen, colours, opened, choose, open }: RunTableProps) {
@@ -53,7 +55,7 @@ export function RunTable({ runs, keys, chosen, colours, opened, choose, open }: 
               <th scope="col">Best</th>
               {keys.map((key) => (
                 <th scope="col" key={key}>
-                  {key}
+                  {shownText(key)}
                 </th>
               ))}
             </tr>
@@ -64,7 +66,7 @@ export function RunTable({ runs, keys, chosen, colours, opened, choose, open }: 
                 <td>
                   <input
                     type="checkbox"
-                    aria-label={`Draw ${run.name}`}
+                    aria-label={`Draw ${shownText(run.name)}`}
                     checked={chosen.includes(run.name)}
                     onChange={() => choose(run.name)}
                   />
@@ -74,14 +76,14 @@ export function RunTable({ runs, keys, chosen, colours, opened, choose, open }: 
                 </td>
                 <th scope="row">
                   <button type="button" class="link" aria-pressed={run.name === opened} onClick={() => open(run.name)}>
-                    {run.name}
+                    {shownText(run.name)}
                   </button>
                 </th>
                 <td class={`state ${(run.summary?.state ?? '').replace(' ', '-')}`}>{run.summary?.state ?? '…'}</td>
                 <td>{progressOf(run)}</td>
                 <td>{bestOf(run)}</td>
                 {keys.map((key) => (
-                  <td key={key}>{run.differences[key] ?? ''}</td>
+                  <td key={key}>{shownText(run.differences[key] ?? '')}</td>
                 ))}
               </tr>
             ))}

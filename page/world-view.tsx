@@ -1,6 +1,6 @@
 /** The workers of a run over several machines: how each stands, where its time goes, and who came and went. */
 import type { Details, LogEvent, WorkerRow } from './api';
-import { clock, shortNumber } from './numbers';
+import { clock, shortNumber, shownText } from './numbers';
 
 export interface WorldViewProps {
   readonly world: Details['world'];
@@ -66,8 +66,9 @@ function Line({ changes }: { readonly changes: readonly LogEvent[] }) {
           .toReversed()
           .map((change, i) => (
             <li key={`${change.time} ${changes.length - i}`} class={String(change.change)}>
-              {clock(Number(change.time))}: {String(change.name)} {String(change.change)} at step {String(change.step)}
-              {change.reason ? `: ${change.reason}` : ''}
+              {clock(Number(change.time))}: {shownText(change.name, 200)} {shownText(change.change, 100)} at step{' '}
+              {String(change.step)}
+              {change.reason ? `: ${shownText(change.reason)}` : ''}
             </li>
           ))}
       </ol>
@@ -108,7 +109,7 @@ export function WorldView({ world, events, isRunning }: WorldViewProps) {
                   <td>{Math.round(100 * worker.share)} %</td>
                   <td>{shortNumber(worker.examplesPerSecond)}</td>
                   <td>{worker.roundTrip === null ? '–' : `${shortNumber(worker.roundTrip)} ms`}</td>
-                  <td>
+                  <td class="wide">
                     <Times worker={worker} />
                   </td>
                 </tr>

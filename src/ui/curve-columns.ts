@@ -118,14 +118,13 @@ const short = (value: number): number => Number(value.toPrecision(7));
 
 type Range = readonly [number, number];
 
-/** Ranges of rows, each a point where all can be drawn, else two. */
+/** Ranges of rows, each a point where all can be drawn, else two but for the last row, which is what people read. */
 function bucketsOf([first, last]: Range, points: number): Range[] {
   const rows = last - first;
-  const count = rows <= points ? rows : Math.max(1, points >> 1);
-  return Array.from({ length: count }, (_, i) => [
-    first + Math.floor((i * rows) / count),
-    first + Math.floor(((i + 1) * rows) / count),
-  ]);
+  if (rows <= points) return Array.from({ length: rows }, (_, i) => [first + i, first + i + 1]);
+  const count = (points - 1) >> 1;
+  const edge = (i: number) => first + Math.floor((i * (rows - 1)) / count);
+  return [...Array.from({ length: count }, (_, i): Range => [edge(i), edge(i + 1)]), [last - 1, last]];
 }
 
 /** Two numbers a bucket of several rows: its least and its largest, in the order in which they come. */

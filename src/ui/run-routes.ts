@@ -48,7 +48,7 @@ export class RunRoutes {
       case '/api/curve': {
         const columns = await this.#curves.of(join(folder, metricsName));
         const range = [numberOf(query, 'from', 0), numberOf(query, 'to', Number.MAX_SAFE_INTEGER)] as const;
-        const points = Math.min(mostPoints, Math.max(2, numberOf(query, 'points', 800)));
+        const points = Math.min(mostPoints, Math.max(3, numberOf(query, 'points', 800)));
         const config = await this.#runs.configOf(query.get('run')!);
         const batchSize = Number(config?.get('training.batchSize') ?? Number.NaN);
         return json(response, {
