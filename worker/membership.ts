@@ -187,7 +187,8 @@ export class Membership {
       });
       if (squares === undefined) return;
       const milliseconds = performance.now() - started;
-      this.#connection.send({ kind: 'reduced', round, attempt, squares, bytes: allReduce.bytesSent, milliseconds });
+      const { bytesSent: bytes, bytesBetweenHosts } = allReduce;
+      this.#connection.send({ kind: 'reduced', round, attempt, squares, bytes, bytesBetweenHosts, milliseconds });
     });
   }
 

@@ -7,6 +7,7 @@ import type { IgnoredClasses } from '../src/config/heads.js';
 import { examplesFingerprint } from '../src/data/fingerprint.js';
 import { type NumericFingerprint, numericFingerprint } from '../src/engine/onnx/numerics.js';
 import { LockstepError, WireError } from '../src/errors.js';
+import { hostIdentity } from '../src/ground/host-identity.js';
 import { dial } from '../src/wire/dial.js';
 import type { Transport } from '../src/wire/transport.js';
 import { transportOf } from '../src/wire/transports.js';
@@ -26,6 +27,11 @@ export interface WorkerOptions {
   readonly name?: string;
   /** Engine threads; default: one a core. The result does not depend on it. */
   readonly threads?: number;
+  /**
+   * Workers that have the same one add up among themselves before anything goes to others; default: $LOCKSTEP_HOST_ID, or what
+   * stands for this machine and its network namespace.
+   */
+  readonly hostId?: string;
   /** PEM of the only authority, or certificate, that is trusted under wss. */
   readonly ca?: string;
   /** Where other workers link up; `host` defaults to the address by which the coordinator is reached. */
@@ -223,13 +229,14 @@ class Joining {
   }
 
   #identity(peers: Peers) {
-    const { name, threads } = this.#options;
+    const { name, threads, hostId } = this.#options;
     const { engine, processor, hash } = this.#numerics;
     return {
       kind: 'hello' as const,
       name,
       membership: this.#membership,
       threads,
+      host: hostIdentity(hostId),
       engine,
       processor,
       numerics: hash,

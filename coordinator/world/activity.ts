@@ -3,7 +3,15 @@
 import { phaseNames } from '../../src/pool/pool-options.js';
 import { type Computed, leavesOf, type Worker } from '../../src/pool/round-worker.js';
 import type { Timeline } from '../training/timeline.js';
-import type { WorkerTotals } from './worker-totals.js';
+import type { SentBytes, WorkerTotals } from './worker-totals.js';
+
+/** Counts what it sends. */
+export interface ExchangeCounts {
+  readonly bytesSent: number;
+  readonly bytesBetweenHosts: number;
+}
+
+const sentBy = ({ bytesSent: bytes, bytesBetweenHosts }: ExchangeCounts): SentBytes => ({ bytes, bytesBetweenHosts });
 
 export class Activity {
   readonly #totals: WorkerTotals;
@@ -14,8 +22,8 @@ export class Activity {
     this.#trace = trace;
   }
 
-  /** The coordinator's own work, measured. @param sent bytes that its exchange under way has sent */
-  observe(self: Worker, sent: () => number): Worker {
+  /** The coordinator's own work, measured. @param sent by its exchange under way */
+  observe(self: Worker, sent: ExchangeCounts): Worker {
     const timed = async <T>(work: Promise<T>, done: (milliseconds: number, result: T) => void): Promise<T> => {
       const started = performance.now();
       const result = await work;
@@ -28,7 +36,7 @@ export class Activity {
       threads: self.threads,
       compute: (task) => timed(self.compute(task), (_, computed) => this.computed(self, computed, task.round, 0)),
       allReduce: (plan) =>
-        timed(self.allReduce(plan), (milliseconds) => this.reduced(self, milliseconds, plan.round, sent(), 0)),
+        timed(self.allReduce(plan), (milliseconds) => this.reduced(self, milliseconds, plan.round, sentBy(sent), 0)),
       commit: (update) =>
         timed(self.commit(update), (milliseconds) => this.updated(self, milliseconds, update.round, 0)),
       evaluate: (batches) => timed(self.evaluate(batches), (milliseconds) => this.evaluated(self, milliseconds, 0)),
@@ -54,10 +62,9 @@ export class Activity {
     }
   }
 
-  /** @param bytes of gradients that it sent */
-  reduced(worker: Worker, milliseconds: number, round: number, bytes: number, ago: number): void {
-    this.#totals.exchanged(worker, milliseconds, bytes);
-    this.#trace?.span(worker, 'exchange', milliseconds, ago, { step: round + 1, bytes });
+  reduced(worker: Worker, milliseconds: number, round: number, sent: SentBytes, ago: number): void {
+    this.#totals.exchanged(worker, milliseconds, sent);
+    this.#trace?.span(worker, 'exchange', milliseconds, ago, { step: round + 1, bytes: sent.bytes });
   }
 
   updated(worker: Worker, milliseconds: number, round: number, ago: number): void {

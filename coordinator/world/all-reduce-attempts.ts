@@ -3,10 +3,11 @@
  * worker that is lost or one that holds another total makes another attempt necessary, on another way or without it.
  */
 import type { Worker } from '../../src/pool/round-worker.js';
-import type { AllReducePlan } from '../../src/reduce/plan.js';
+import { type AllReducePlan, usesLinks } from '../../src/reduce/plan.js';
 import type { PowerSgdRule } from '../../src/reduce/power-sgd.js';
 import type { Clock } from './clock.js';
 import type { Computing } from './computing.js';
+import { numberHosts } from './hosts.js';
 import type { Mailbox } from './mailbox.js';
 import { PeerLostError, type Roster } from './roster.js';
 import type { RoundEvent } from './round-events.js';
@@ -131,13 +132,15 @@ export class AllReduceAttempts {
     const { roster, algorithm, precision, bytes, compression } = this.#options;
     const nodesOf = (worker: Worker) => this.#computing.heldBy(worker);
     const followers = roster.followers().filter((worker) => !this.#computing.isLost(worker));
-    const others = followers.map((worker) => ({ id: worker.id, nodes: nodesOf(worker) }));
-    const holders = followers.filter((_, i) => others[i].nodes.length > 0);
+    const holds = (worker: Worker) => nodesOf(worker).length > 0;
+    const hosts = numberHosts(roster, followers, holds, !this.#starOnly);
+    const memberOf = (worker: Worker) => ({ id: worker.id, host: hosts.get(worker.id)!, nodes: nodesOf(worker) });
+    const holders = followers.filter(holds);
     const wanted = algorithm === 'butterfly' || (algorithm === 'auto' && bytes >= smallSlab);
     const butterfly = wanted && !this.#starOnly && holders.length > 1 && roster.linked(holders);
     // Whoever has sums can do without the coordinator; others get the total through it, for links they may have none.
     const alone = !roster.selfKeepsUp && holders.length === followers.length && (butterfly || holders.length === 1);
-    const members = alone ? others : [{ id: roster.self.id, nodes: nodesOf(roster.self) }, ...others];
+    const members = (alone ? followers : [roster.self, ...followers]).map(memberOf);
     return {
       round: this.#round,
       attempt: this.#count++,
@@ -146,17 +149,15 @@ export class AllReduceAttempts {
       members,
       algorithm: butterfly ? 'butterfly' : 'star',
       ...(compression && {
-        warm: [roster.self, ...holders].every(
-          (worker) => nodesOf(worker).length === 0 || compression.warmed.has(worker),
-        ),
+        warm: [roster.self, ...holders].every((worker) => !holds(worker) || compression.warmed.has(worker)),
       }),
     };
   }
 
   /** Nothing moves: give up links between workers first, then the workers that owe the coordinator something. */
-  #blame({ algorithm }: AllReducePlan, waiting: ReadonlySet<number>): void {
+  #blame(plan: AllReducePlan, waiting: ReadonlySet<number>): void {
     const { roster } = this.#options;
-    if (algorithm === 'butterfly') {
+    if (usesLinks(plan)) {
       this.#starOnly = true;
       // Else every step would wait as long.
       roster.unlink();

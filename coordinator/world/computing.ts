@@ -56,7 +56,7 @@ export class Computing {
     const able = roster.able();
     const ranges = assign(
       task.shards,
-      able.map((worker) => roster.pace.capacityOf(worker)),
+      able.map((worker) => ({ ...roster.pace.capacityOf(worker), host: roster.hostOf(worker) })),
     );
     const shares = ranges.map(({ low, high }) => treeNodes(low, high, task.shards));
     this.#nodes = shares.flat();

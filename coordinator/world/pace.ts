@@ -33,7 +33,7 @@ export class Pace {
     this.#lanesOf = lanesOf;
   }
 
-  capacityOf(worker: Worker): Capacity {
+  capacityOf(worker: Worker): Omit<Capacity, 'host'> {
     return { threads: this.#lanesOf(worker), shardMilliseconds: this.#speeds.expected(worker.name) };
   }
 

@@ -1,8 +1,8 @@
 /** What a worker was asked and has not answered: an answer settles its question, a loss fails them all. */
 import { type LockstepError, WireError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
-import type { Computed, ComputeTask } from '../../src/pool/round-worker.js';
-import type { AllReducePlan } from '../../src/reduce/plan.js';
+import type { Computed, ComputeTask, Worker } from '../../src/pool/round-worker.js';
+import { type AllReducePlan, usesLink } from '../../src/reduce/plan.js';
 import type { BlobSink } from '../../src/wire/blob.js';
 import type { BlobFrame } from '../../src/wire/frame.js';
 import { Incoming } from '../../src/wire/incoming.js';
@@ -86,16 +86,15 @@ export class Questions {
   }
 
   /**
-   * @param name of the worker
+   * @param worker that says so
    * @returns whether the all-reduce under way breaks by it
    * @throws WireError when its link is the one to the coordinator
    */
-  peerLost({ id, round, reason }: PeerLost, name: string): boolean {
+  peerLost({ id, round, reason }: PeerLost, { id: self, name }: Pick<Worker, 'id' | 'name'>): boolean {
     if (id === 0) throw new WireError(`it refuses what it was sent: ${reason}`, dropped);
     const { plan, reject } = this.#reducing ?? {};
-    // A star needs no links: else a worker could have the same exchange repeated for ever.
-    const matters = round === plan?.round && plan.algorithm === 'butterfly';
-    if (!matters || !plan.members.some((member) => member.id === id)) return false;
+    // Of what needs no links: else a worker could have the same exchange repeated for ever.
+    if (round !== plan?.round || !usesLink(plan, self, id)) return false;
     reject!(new PeerLostError(`${name} has lost its link to worker ${id}: ${reason}`));
     return true;
   }

@@ -42,6 +42,7 @@ export class RemoteWorker implements Worker {
   readonly id: number;
   readonly name: string;
   readonly threads: number;
+  readonly host: string;
   /** Tells a worker that comes back from a new one. */
   readonly membership: string;
   /** Where other workers reach it. */
@@ -61,6 +62,7 @@ export class RemoteWorker implements Worker {
     this.id = id;
     this.name = name;
     this.threads = hello.threads;
+    this.host = hello.host;
     this.membership = hello.membership;
     this.peer = hello.peer;
     this.connection = connection;
@@ -201,7 +203,7 @@ export class RemoteWorker implements Worker {
         break;
       case 'reduced':
         if (this.#questions.reduced(message)) {
-          activity.reduced(this, message.milliseconds, message.round, message.bytes, ago);
+          activity.reduced(this, message.milliseconds, message.round, message, ago);
         }
         break;
       case 'applied':
@@ -217,7 +219,7 @@ export class RemoteWorker implements Worker {
         this.#questions.transfer(message);
         break;
       case 'peerLost':
-        if (this.#questions.peerLost(message, this.name)) handlers.cutOff(this, message);
+        if (this.#questions.peerLost(message, this)) handlers.cutOff(this, message);
         handlers.cut(this, message);
         break;
       case 'drain':

@@ -11,7 +11,7 @@ export interface Roster {
   /** Whether the coordinator keeps up with the parameters too. */
   readonly selfKeepsUp: boolean;
   readonly pace: {
-    capacityOf(worker: Worker): Capacity;
+    capacityOf(worker: Worker): Omit<Capacity, 'host'>;
     /** Milliseconds after which a worker is late with so many shards of such effort; infinite where it never is. */
     patienceWith(worker: Worker, shards: number, effort: number): number;
     /** Remembers how fast a worker was, and how many milliseconds passed here from the task to its answer. */
@@ -32,6 +32,8 @@ export interface Roster {
   followers(): readonly Worker[];
   /** Waits until there are workers enough. @throws StoppedError when the run is to be stopped instead */
   enough(): Promise<void>;
+  /** Hash of the host that a worker is on. */
+  hostOf(worker: Worker): string;
   /** Whether these workers all have links to each other. */
   linked(workers: readonly Worker[]): boolean;
   /** Some link does not do what it is there for: none counts until workers tell of theirs anew. */

@@ -1,6 +1,7 @@
 /** Starts a world: the coordinator's replica, what newcomers are sent, who is admitted, and the place where workers join. */
 import type { ClusterConfig } from '../../src/config/cluster.js';
 import { type NumericFingerprint, numericFingerprint } from '../../src/engine/onnx/numerics.js';
+import { hostIdentity } from '../../src/ground/host-identity.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { RoundOptions, TrainingOptions, UpdateOptions } from '../../src/pool/pool-options.js';
 import { becomeMember } from '../../src/pool/world-member.js';
@@ -222,6 +223,7 @@ function buildWorld(
     trace,
     workers,
     grace: config.grace,
+    host: hostIdentity(),
     bytes: layout.state * 4,
     optimizerState: { bytes: pool.slots.reduce((sum, { byteLength }) => sum + byteLength, 0), sharded: isSharded },
     report,

@@ -5,7 +5,15 @@ import type { Connection, Traffic } from '../../src/wire/connection.js';
 
 /** A worker behind a connection. */
 interface Remote extends Pick<Worker, 'name' | 'threads'> {
+  readonly host: string;
   readonly connection: Pick<Connection, 'address' | 'bytesSent' | 'bytesReceived'>;
+}
+
+/** Of gradients, in an exchange. */
+export interface SentBytes {
+  readonly bytes: number;
+  /** Of those, to other hosts. */
+  readonly bytesBetweenHosts: number;
 }
 
 /** All of it. */
@@ -17,24 +25,36 @@ export interface OptimizerState {
 type WorkerCounts = { -readonly [key in keyof WorkerSummary]: WorkerSummary[key] };
 
 export class WorkerTotals {
-  /** Bytes of gradients that all workers sent in exchanges. */
-  gradientBytes = 0;
+  /** Of gradients, by all workers in exchanges. */
+  readonly gradients = { bytes: 0, bytesBetweenHosts: 0 };
   readonly #state: OptimizerState;
+  readonly #hosts = new Set<string>();
   readonly #counts = new Map<string, WorkerCounts>();
   readonly #connections = new Map<string, Remote>();
 
   /**
    * @param self the coordinator, which is a worker too if it computes
-   * @param state of the optimizer, which workers have all of unless it is sharded
+   * @param host of the coordinator
+   * @param optimizerState which workers have all of unless it is sharded
    */
-  constructor(self: Worker, state: OptimizerState) {
-    this.#state = state;
-    this.#counts.set(self.name, empty(self.name, 'here', self.threads, state.bytes));
+  constructor(
+    self: Worker,
+    { host, optimizerState }: { readonly host: string; readonly optimizerState: OptimizerState },
+  ) {
+    this.#state = optimizerState;
+    if (self.threads > 0) this.#hosts.add(host);
+    this.#counts.set(self.name, empty(self.name, 'here', self.threads, optimizerState.bytes));
+  }
+
+  /** On how many hosts there were workers. */
+  get hosts(): number {
+    return this.#hosts.size;
   }
 
   /** A worker that comes back goes on with its counts. */
   add(worker: Remote): void {
-    const { name, threads, connection } = worker;
+    const { name, threads, host, connection } = worker;
+    this.#hosts.add(host);
     if (!this.#counts.has(name))
       this.#counts.set(name, empty(name, connection.address, threads, this.#state.sharded ? 0 : this.#state.bytes));
     this.#connections.set(name, worker);
@@ -55,10 +75,10 @@ export class WorkerTotals {
     counts.computeSeconds += milliseconds / 1000;
   }
 
-  /** @param bytes of gradients that it sent */
-  exchanged({ name }: Worker, milliseconds: number, bytes: number): void {
+  exchanged({ name }: Worker, milliseconds: number, { bytes, bytesBetweenHosts }: SentBytes): void {
     this.#counts.get(name)!.exchangeSeconds += milliseconds / 1000;
-    this.gradientBytes += bytes;
+    this.gradients.bytes += bytes;
+    this.gradients.bytesBetweenHosts += bytesBetweenHosts;
   }
 
   updated({ name }: Worker, milliseconds: number): void {

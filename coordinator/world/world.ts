@@ -9,7 +9,7 @@ import type { WorkerEvent } from '../../src/report/world-events.js';
 import type { Connection } from '../../src/wire/connection.js';
 import type { Hello } from '../../src/wire/messages.js';
 import type { Timeline } from '../training/timeline.js';
-import { Activity } from './activity.js';
+import { Activity, type ExchangeCounts } from './activity.js';
 import type { Clock } from './clock.js';
 import type { JoinLimits } from './join-limits.js';
 import type { OwnState } from './own-state.js';
@@ -26,11 +26,7 @@ import { type OptimizerState, WorkerTotals } from './worker-totals.js';
 export interface WorldOptions {
   /** The coordinator, and its part in every all-reduce. */
   readonly self: Worker;
-  readonly allReduce: Roster['allReduce'] & {
-    receive(from: number, frame: SlabFrame): void;
-    /** Bytes that it sent in the round. */
-    readonly bytesSent: number;
-  };
+  readonly allReduce: Roster['allReduce'] & ExchangeCounts & { receive(from: number, frame: SlabFrame): void };
   readonly landings: Pick<Landings, 'take'>;
   /** The coordinator's parameters. */
   readonly own: Pick<OwnState, 'keepsUp' | 'reach'>;
@@ -42,6 +38,8 @@ export interface WorldOptions {
   readonly workers: Pick<QuorumOptions, 'first' | 'later' | 'arrival'>;
   /** Seconds that a lost worker keeps its place. */
   readonly grace: number;
+  /** Hash of the coordinator's host. */
+  readonly host: string;
   /** Bytes of the gradient slab. */
   readonly bytes: number;
   readonly optimizerState: OptimizerState;
@@ -76,9 +74,9 @@ export class World implements Roster, Turning {
     this.pace = pace;
     this.allReduce = allReduce;
     this.selfKeepsUp = own.keepsUp;
-    this.totals = new WorkerTotals(self, options.optimizerState);
+    this.totals = new WorkerTotals(self, options);
     this.#activity = new Activity(this.totals, trace);
-    this.self = this.#activity.observe(self, () => options.allReduce.bytesSent);
+    this.self = this.#activity.observe(self, options.allReduce);
     this.#places = new Places(clock, grace);
     this.quorum = new Quorum({
       ...workers,
@@ -193,6 +191,10 @@ export class World implements Roster, Turning {
 
   enough(): Promise<void> {
     return this.quorum.reached();
+  }
+
+  hostOf({ id }: Worker): string {
+    return this.#remotes.get(id)?.host ?? this.#options.host;
   }
 
   linked(workers: readonly Worker[]): boolean {

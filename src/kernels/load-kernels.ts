@@ -225,6 +225,8 @@ export interface GraphKernels {
   maxPoolGradient(...numbers: readonly number[]): void;
   activation(...numbers: readonly number[]): void;
   biasedActivation(...numbers: readonly number[]): void;
+  attentionShares(...numbers: readonly number[]): void;
+  attentionSlopes(...numbers: readonly number[]): void;
   crossEntropy(...numbers: readonly number[]): void;
   crossEntropyGradient(...numbers: readonly number[]): void;
   layerNormGradient(...numbers: readonly number[]): void;

@@ -21,7 +21,7 @@ import type { AllReduceOptions } from './all-reduce-options.js';
 import { EarlyFrames } from './early.js';
 import { NORM_BLOCK, normBlocks, sumSquares, totalSquares } from './norm.js';
 import { Partials, type Sum } from './partials.js';
-import type { AllReducePlan, WirePrecision } from './plan.js';
+import { type AllReducePlan, hostOf, type WirePrecision } from './plan.js';
 import { type Route, routesOf } from './routes.js';
 import { payloadBytes, SEGMENT, type Segment, segmentsOf } from './segments.js';
 import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
@@ -59,7 +59,10 @@ export class AllReduce {
   #attempt = 0;
   #running: Running | undefined;
   #sent = 0;
+  #sentBetween = 0;
   #received = 0;
+  /** Members on the same host. */
+  #near: ReadonlySet<number> = new Set();
 
   constructor(options: AllReduceOptions) {
     this.#options = options;
@@ -73,6 +76,11 @@ export class AllReduce {
   /** Bytes of numbers sent in this round, all attempts together. */
   get bytesSent(): number {
     return this.#sent;
+  }
+
+  /** Of those, what went to other hosts. */
+  get bytesBetweenHosts(): number {
+    return this.#sentBetween;
   }
 
   get bytesReceived(): number {
@@ -95,12 +103,14 @@ export class AllReduce {
     const { round, attempt } = plan;
     if (!isLater(plan, this.#round, this.#attempt)) throw stalePlan(plan, this.#round, this.#attempt);
     this.abort(new Error(`the all-reduce of round ${round}, attempt ${attempt}, has taken its place`));
-    if (round !== this.#round) [this.#sent, this.#received] = [0, 0];
+    if (round !== this.#round) [this.#sent, this.#sentBetween, this.#received] = [0, 0, 0];
     [this.#round, this.#attempt] = [round, attempt];
     this.#nonFinite.clear();
     this.#workbench.forget();
     const work = this.#workOf(plan);
-    const sums = plan.members.find(({ id }) => id === this.#options.self)!.nodes.map((node) => ownSum(node, own));
+    const self = plan.members.find(({ id }) => id === this.#options.self)!;
+    this.#near = new Set(plan.members.filter((member) => hostOf(member) === hostOf(self)).map(({ id }) => id));
+    const sums = self.nodes.map((node) => ownSum(node, own));
     return new Promise((resolve, reject) => {
       const running = { plan, work, left: work.length, resolve, reject };
       this.#running = running;
@@ -279,6 +289,7 @@ export class AllReduce {
 
   #send(to: number, frame: SlabParts, bytes: number): void {
     this.#sent += bytes;
+    if (!this.#near.has(to)) this.#sentBetween += bytes;
     this.#options.send(to, frame);
   }
 }

@@ -7,6 +7,8 @@ export type WirePrecision = ClusterConfig['precision'];
 /** A member of the world, and the nodes of the step's tree whose sums it has computed. */
 export interface PlanMember {
   readonly id: number;
+  /** Id of the first member of those that are on its host, and add up among themselves before others; default: its own. */
+  readonly host?: number;
   readonly nodes: readonly TreeNode[];
 }
 
@@ -25,4 +27,19 @@ export interface AllReducePlan {
    * has no nodes, and in a star of several.
    */
   readonly members: readonly PlanMember[];
+}
+
+export const hostOf = ({ host, id }: PlanMember): number => host ?? id;
+
+/** Whether sums may go over the link between two workers. */
+export function usesLink({ algorithm, members }: AllReducePlan, one: number, other: number): boolean {
+  const [mine, theirs] = [one, other].map((id) => members.find((member) => member.id === id));
+  if (!mine || !theirs) return false;
+  return algorithm === 'butterfly' || (hostOf(mine) === hostOf(theirs) && hostOf(mine) !== 0);
+}
+
+/** Whether sums go over links between workers at all. */
+export function usesLinks(plan: AllReducePlan): boolean {
+  const holders = plan.members.filter(({ nodes }) => nodes.length > 0);
+  return holders.some(({ id }, i) => holders.slice(i + 1).some((other) => usesLink(plan, id, other.id)));
 }

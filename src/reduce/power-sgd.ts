@@ -74,6 +74,9 @@ export class PowerSgd {
   get bytesSent(): number {
     return this.#sum(({ bytesSent }) => bytesSent);
   }
+  get bytesBetweenHosts(): number {
+    return this.#sum(({ bytesBetweenHosts }) => bytesBetweenHosts);
+  }
   get bytesReceived(): number {
     return this.#sum(({ bytesReceived }) => bytesReceived);
   }

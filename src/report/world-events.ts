@@ -100,6 +100,9 @@ export interface SummaryEvent {
   /** Bytes of gradients that crossed sockets in a step, on average, and the fewest that could have. */
   bytesPerStep: number;
   fewestBytesPerStep: number;
+  /** On how many hosts workers were; and bytes of gradients that went from one to another in a step, on average. */
+  hosts: number;
+  bytesBetweenHosts: number;
   workers: WorkerSummary[];
   /** Whether all workers calculate alike; and the precision of gradients on the wire. */
   reproducible: boolean;

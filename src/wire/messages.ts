@@ -7,7 +7,7 @@ import type { ParameterRange } from '../reduce/parameter-exchange.js';
 import type { AllReducePlan } from '../reduce/plan.js';
 
 /** Raised by every change that an older program would not understand. */
-export const protocolVersion = 7;
+export const protocolVersion = 8;
 
 /** C → W, and listening peer → calling peer: the first message of a connection. */
 export interface Challenge {
@@ -28,6 +28,8 @@ export interface Hello {
   /** Random, and the same for all connections of this process: by it the coordinator knows a worker that comes back. */
   readonly membership: string;
   readonly threads: number;
+  /** Hash of what tells one host from another: workers that have the same one add up among themselves first. */
+  readonly host: string;
   /** Name and version of the engine; must be the coordinator's. */
   readonly engine: string;
   /** For people: processor and its features. */
@@ -137,6 +139,8 @@ export interface Reduced {
   readonly squares: number;
   /** Bytes that it sent for the exchange. */
   readonly bytes: number;
+  /** Of those, to other hosts. */
+  readonly bytesBetweenHosts: number;
   /** Milliseconds from the plan to the total. */
   readonly milliseconds: number;
 }

@@ -89,6 +89,11 @@ describe('trains as what tfjs puts together', () => {
     },
     'of others, computed again': { places: 5, others: 3, rows: 2, causal: true },
     'in more blocks than there may be': { places: 20, heads: 1, rows: 1, causal: true },
+    'by kernels': { places: 64 },
+    'by kernels, causal': { places: 64, causal: true },
+    'by kernels, causal, of others': { places: 70, others: 64, causal: true, drops: true },
+    'by kernels, causal, of more others, masked': { places: 64, others: 80, causal: true, isMasked: true },
+    'by kernels, grouped, causal, computed again': { places: 96, rows: 48, heads: 4, groups: 2, causal: true },
   };
   for (const [name, sizes] of Object.entries(cases)) {
     it(name, () => {
@@ -125,7 +130,7 @@ describe('as torch has it', () => {
       const { inputs, output, slopes } = cases[name] as Known;
       const mask = 'mask' in options ? tf.tensor2d([...options.mask], [2, 5]) : undefined;
       const attended = (q: tf.Tensor, k: tf.Tensor, v: tf.Tensor) =>
-        attend(tf.mul(q, 3 ** -0.5), k, v, { causal: 'causal' in options, mask });
+        attend(q, k, v, { causal: 'causal' in options, size: 3, mask });
       const size = output.data.length;
       const sum = (...given: tf.Tensor[]) => {
         const [q, k, v] = given as [tf.Tensor, tf.Tensor, tf.Tensor];

@@ -57,12 +57,14 @@ const rounds = [8, 7, 11, 1].map((shards, round) => ({
 }));
 
 describe.each(algorithms)('%s', (algorithm) => {
-  it.each([1, 2, 3, 4, 5, 6])('gives %i members the bits of one, round after round', async (n) => {
+  it.each([1, 2, 3, 4, 5, 6])('gives %i members on any hosts the bits of one, round after round', async (n) => {
     const ids = Array.from({ length: n }, (_, i) => (i === 0 ? 0 : i + 2));
     const world = new World(ids, layout);
     for (const [round, { shards, gradients }] of rounds.entries()) {
       const random = randomNumbers(n * 100 + round);
-      const plan = planOf(deal(ids, shards, random, round % 2 === 0), shards, { round, algorithm });
+      const dealt = deal(ids, shards, random, round % 2 === 0);
+      const members = dealt.map((member, i) => ({ ...member, host: ids[random(i + 1)] }));
+      const plan = planOf(members, shards, { round, algorithm });
       const squares = await world.exchange(plan, gradients, random);
       expectTotal(world, plan, gradients, squares);
     }
@@ -161,6 +163,24 @@ describe('bytes', () => {
       expect([bytesSent, bytesReceived]).toEqual(bytes);
     }
   });
+
+  it.each(['star', 'butterfly'] as const)(
+    'between two hosts are two slabs in a %s, however many members',
+    async (algorithm) => {
+      const even = { trainable: SEGMENT * 8, state: SEGMENT * 8 };
+      for (const each of [1, 2, 4]) {
+        const ids = Array.from({ length: 2 * each }, (_, id) => id);
+        const world = new World(ids, even);
+        const size = 8 / each;
+        const nodes = (id: number) => [{ low: id * size, high: (id + 1) * size }];
+        const members = ids.map((id) => ({ id, host: id < each ? 0 : each, nodes: nodes(id) }));
+        await world.exchange(planOf(members, 16, { algorithm }), new Gradients(16, even.state, 1), randomNumbers(3));
+        const sums = (of: 'bytesSent' | 'bytesBetweenHosts') =>
+          ids.reduce((sum, id) => sum + world.members.get(id)!.exchange[of], 0) / (4 * even.state);
+        expect([each, sums('bytesBetweenHosts'), sums('bytesSent')]).toEqual([each, 2, 2 * (2 * each - 1)]);
+      }
+    },
+  );
 });
 
 describe('a member', () => {

@@ -1,7 +1,9 @@
 /** Along which edges a segment travels: every tree spans its world, and the load is shared. */
 import { describe, expect, it } from 'vitest';
-import type { PlanMember } from '../../src/reduce/plan.js';
+import { hostOf, type PlanMember } from '../../src/reduce/plan.js';
+import { routesOf } from '../../src/reduce/routes.js';
 import { ROOT, spanningTree } from '../../src/reduce/topology.js';
+import { treeNodes } from '../../src/reduce/tree.js';
 
 const upTo = (n: number) => Array.from({ length: n }, (_, index) => index + 1);
 const algorithms = ['star', 'butterfly'] as const;
@@ -96,4 +98,82 @@ describe('butterfly', () => {
     const parents = spanningTree('butterfly', members([5, 9, 2]), 0, 6);
     expect(parents).toEqual([2, 2, ROOT]);
   });
+});
+
+/** All ways to put members on hosts: the host of each is known by its first member. */
+function* groupings(members: number, before: readonly number[] = []): Generator<number[]> {
+  if (before.length === members) yield [...before];
+  else for (const host of new Set([...before, before.length])) yield* groupings(members, [...before, host]);
+}
+
+/** Each member holds the next shards, hosts one after the other; a member without any is said by 0. */
+function onHosts(hosts: readonly number[], shardsEach: readonly number[]): PlanMember[] {
+  const shards = shardsEach.reduce((a, b) => a + b, 0);
+  const order = [...hosts.keys()].toSorted((a, b) => hosts[a] - hosts[b] || a - b);
+  const nodes = new Map<number, PlanMember['nodes']>();
+  let low = 0;
+  for (const id of order) {
+    nodes.set(id, treeNodes(low, low + shardsEach[id], shards));
+    low += shardsEach[id];
+  }
+  return hosts.map((host, id) => ({ id, host, nodes: nodes.get(id)! }));
+}
+
+describe.each(algorithms)('%s over hosts', (algorithm) => {
+  const segments = 8;
+  // A member, its coordinator among them, has one shard, or every third two, or the coordinator none.
+  const shares = [(_: number) => 1, (id: number) => (id % 3 === 0 ? 2 : 1), (id: number) => (id === 0 ? 0 : 1)];
+
+  it('adds every shard up once, and no more crosses than between hosts of one member each', () => {
+    for (const count of upTo(7)) {
+      for (const hosts of groupings(count)) {
+        for (const share of shares) {
+          const shardsEach = hosts.map((_, id) => share(id));
+          const shards = shardsEach.reduce((a, b) => a + b, 0);
+          if (shards === 0) continue;
+          const members = onHosts(hosts, shardsEach);
+          const plan = { round: 0, attempt: 0, algorithm, precision: 'float32' as const, shards, members };
+          const routes = members.map(({ id }) => routesOf(plan, id, segments));
+          for (let segment = 0; segment < segments; segment++) {
+            const across = hosts.map(() => 0);
+            members.forEach((member, place) => {
+              const { parent, inputs, outputs } = routes[place][segment];
+              expect(inputs.filter(({ from }) => from === member.id).length).toBe(member.nodes.length);
+              if (parent === undefined) expect(outputs).toEqual([{ low: 0, high: shards }]);
+              else if (hostOf(members[parent]) !== hostOf(member)) across[hostOf(member)]++;
+              // What is sent is what is expected there: nothing is added twice, nothing is left out.
+              if (parent === undefined) return;
+              const taken = routes[parent][segment].inputs.filter(({ from }) => from === member.id);
+              expect(taken.map(({ low, high }) => ({ low, high }))).toEqual(outputs);
+            });
+            // One member of each host has a line to another one, but of that with the root.
+            const root = members.find((_, place) => routes[place][segment].parent === undefined)!;
+            for (const host of new Set(hosts)) expect(across[host]).toBe(host === hostOf(root) ? 0 : 1);
+          }
+        }
+      }
+    }
+  });
+
+  it('is what it is without hosts where each member has its own', () => {
+    for (const count of upTo(9)) {
+      const world = members(upTo(count));
+      const apart = world.map((member) => ({ ...member, host: member.id }));
+      for (let segment = 0; segment < segments; segment++) {
+        expect(spanningTree(algorithm, apart, segment, segments)).toEqual(
+          spanningTree(algorithm, world, segment, segments),
+        );
+      }
+    }
+  });
+});
+
+it('shares the work of a host out among its members, in a star too', () => {
+  const roots = new Map<number, number>();
+  const world = onHosts([0, 1, 1, 1], [1, 1, 1, 1]);
+  for (let segment = 0; segment < 9; segment++) {
+    const top = spanningTree('star', world, segment, 9).findIndex((parent, place) => parent === 0 && place > 0);
+    roots.set(top, (roots.get(top) ?? 0) + 1);
+  }
+  expect(roots).toEqual(new Map([1, 2, 3].map((place) => [place, 3])));
 });

@@ -121,6 +121,8 @@ const events: RunEvent[] = [
     steps: 1_234,
     bytesPerStep: 1e6,
     fewestBytesPerStep: 1e6,
+    hosts: 2,
+    bytesBetweenHosts: 1e5,
     reproducible: false,
     workers: [summary(1), summary(2)],
     precision: 'bfloat16',

@@ -170,6 +170,8 @@ describe('names that are longer than a terminal is wide', () => {
       ...state,
       bytesPerStep: 1,
       fewestBytesPerStep: 1,
+      hosts: 1,
+      bytesBetweenHosts: 0,
       precision: 'float32' as const,
       reproducible: true,
     };

@@ -84,11 +84,12 @@ export function newWorld(options: Partial<WorldOptions> = {}, prepare = async ()
     limits: new JoinLimits(),
     workers: { first: 1, later: 1 },
     grace: 60,
+    host: 'of the coordinator',
     bytes: 4e6,
     optimizerState: { bytes: 8e6, sharded: false },
     clock,
     signal: undefined,
-    allReduce: { receive: () => {}, waitingFor: () => [], bytesSent: 0, bytesReceived: 0 },
+    allReduce: { receive: () => {}, waitingFor: () => [], bytesSent: 0, bytesBetweenHosts: 0, bytesReceived: 0 },
     report: (event) => events.push(event),
     provision: {
       prepare,

@@ -131,6 +131,8 @@ export class FakeRoster implements Roster {
   readonly learned: Worker[] = [];
   patience = Number.POSITIVE_INFINITY;
   areLinked = true;
+  /** By the ids of workers, where not all are on one. */
+  readonly hosts = new Map<number, string>();
   owed: { id: number; bytes: number }[] = [];
   readonly pace: Roster['pace'] = {
     capacityOf: ({ threads }) => ({ threads, shardMilliseconds: undefined }),
@@ -163,6 +165,9 @@ export class FakeRoster implements Roster {
       this.waits++;
       await new Promise<void>((resolve) => this.#arrived.push(resolve));
     }
+  }
+  hostOf({ id }: Worker): string {
+    return this.hosts.get(id) ?? 'one for all';
   }
   linked(): boolean {
     return this.areLinked;

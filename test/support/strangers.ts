@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { numericFingerprint } from '../../src/engine/onnx/numerics.js';
+import { hostIdentity } from '../../src/ground/host-identity.js';
 import { decodeFrame, encodeControl, type Frame } from '../../src/wire/frame.js';
 import { CallerHandshake, type Identity } from '../../src/wire/handshake.js';
 
@@ -60,6 +61,7 @@ export async function workerIdentity(name: string, membership: string): Promise<
     name,
     membership,
     threads: 1,
+    host: hostIdentity(membership),
     engine,
     processor,
     numerics: hash,

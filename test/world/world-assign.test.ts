@@ -27,21 +27,55 @@ describe('an assignment', () => {
     workers: Array.from({ length: 1 + random(4) }, () => ({
       threads: 1 + random(3),
       shardMilliseconds: 1 + random(50),
+      host: `host ${random(3)}`,
     })),
   }));
 
-  it('gives out every shard once, in one piece for each worker', () => {
+  it('gives out every shard once, in one piece for each worker, and for each host', () => {
     for (const { shards, workers } of cases) {
       const ranges = assign(shards, workers);
       expect(ranges).toHaveLength(workers.length);
       let next = 0;
-      for (const { low, high } of ranges) {
+      const order = [...ranges.keys()].toSorted(
+        (a, b) => ranges[a].low - ranges[b].low || ranges[a].high - ranges[b].high,
+      );
+      for (const { low, high } of order.map((i) => ranges[i])) {
         expect(low).toBe(next);
         expect(high).toBeGreaterThanOrEqual(low);
         next = high;
       }
       expect(next).toBe(shards);
+      const hosts = order.filter((i) => ranges[i].high > ranges[i].low).map((i) => workers[i].host);
+      const runs = hosts.filter((host, i) => host !== hosts[i - 1]);
+      expect(runs).toEqual([...new Set(hosts)]);
     }
+  });
+
+  it('divides hosts where the tree has large nodes, as far as nobody is done later for it', () => {
+    const host = (name: string, workers: number) =>
+      Array.from({ length: workers }, () => ({ threads: 1, shardMilliseconds: 10, host: name }));
+    /** Where the shards of each host end. */
+    const borders = (shards: number, ...hosts: Capacity[][]) => {
+      const ranges = assign(shards, hosts.flat());
+      return hosts.map((workers) => ranges.splice(0, workers.length).at(-1)!.high);
+    };
+    // Three and three would do five and three of eight: one sum more for each host.
+    expect(borders(8, host('a', 3), host('b', 3))).toEqual([4, 8]);
+    expect(borders(16, host('a', 2), host('b', 4))).toEqual([4, 16]);
+    expect(borders(6, host('a', 2), host('b', 2))).toEqual([4, 6]);
+    // Each has to have as many as it has for the step to end in time.
+    expect(borders(9, host('a', 1), host('b', 2))).toEqual([3, 9]);
+    expect(borders(12, host('a', 1), host('b', 1), host('c', 2))).toEqual([3, 6, 12]);
+  });
+
+  it('has neighbouring shards for workers of a host that did not join one after the other', () => {
+    const on = (host: string) => ({ threads: 1, shardMilliseconds: 10, host });
+    expect(assign(8, [on('a'), on('b'), on('a'), on('b')])).toEqual([
+      { low: 0, high: 2 },
+      { low: 4, high: 6 },
+      { low: 2, high: 4 },
+      { low: 6, high: 8 },
+    ]);
   });
 
   it('ends as early as any', () => {
@@ -52,8 +86,8 @@ describe('an assignment', () => {
   });
 
   it('takes workers that it knows nothing of for as fast as the others on average', () => {
-    const known = { threads: 1, shardMilliseconds: 10 };
-    const unknown = { threads: 1, shardMilliseconds: undefined };
+    const known = { threads: 1, shardMilliseconds: 10, host: 'a' };
+    const unknown = { threads: 1, shardMilliseconds: undefined, host: 'a' };
     expect(countsOf(8, [known, unknown])).toEqual([4, 4]);
     expect(countsOf(8, [unknown, unknown])).toEqual([4, 4]);
     expect(countsOf(9, [unknown, { ...unknown, threads: 2 }])).toEqual([3, 6]);
@@ -65,8 +99,8 @@ describe('an assignment', () => {
   it('leaves out who is too slow to help', () => {
     expect(
       countsOf(2, [
-        { threads: 1, shardMilliseconds: 100 },
-        { threads: 2, shardMilliseconds: 10 },
+        { threads: 1, shardMilliseconds: 100, host: 'a' },
+        { threads: 2, shardMilliseconds: 10, host: 'b' },
       ]),
     ).toEqual([0, 2]);
   });

@@ -54,6 +54,47 @@ describe('an exchange', () => {
     expectWhole(await result);
   });
 
+  it('goes host by host, as far as workers of a host have links to each other', async () => {
+    const hostsIn = async (hosts: readonly string[], areLinked: boolean, algorithm: 'star' | 'butterfly' = 'star') => {
+      const roster = new FakeRoster(0, 4);
+      roster.areLinked = areLinked;
+      for (const [id, host] of hosts.entries()) roster.hosts.set(id, host);
+      const round = await begin(roster, { algorithm });
+      for (const worker of roster.remotes) await worker.computes();
+      return { roster, ...round, hosts: roster.self.exchanging[0].question.members.map(({ host }) => host) };
+    };
+    expect((await hostsIn(['a', 'b', 'c', 'b', 'c'], true)).hosts).toEqual([0, 1, 2, 1, 2]);
+    expect((await hostsIn(['a', 'b', 'a', 'b', 'a'], true, 'butterfly')).hosts).toEqual([0, 1, 0, 1, 0]);
+    expect((await hostsIn(['a', 'b', 'a', 'b', 'a'], false)).hosts).toEqual([0, 1, 0, 3, 0]);
+  });
+
+  it('goes through the coordinator alone when a link within a host breaks, or nothing moves', async () => {
+    const roster = new FakeRoster(0, 3);
+    for (const id of [1, 2, 3]) roster.hosts.set(id, 'another');
+    const { result } = await begin(roster, { algorithm: 'star' });
+    for (const worker of roster.remotes) await worker.computes();
+    const hosts = () => roster.self.exchanging.map(({ question }) => question.members.map(({ host }) => host));
+    expect(hosts()).toEqual([[0, 1, 1, 1]]);
+    await roster.remotes[1].exchanging[0].fail(new PeerLostError('worker 2 has lost worker 1'));
+    expect(hosts().slice(1)).toEqual([[0, 1, 2, 3]]);
+    await reduceAll(roster);
+    expectWhole(await result);
+
+    const silent = await begin(roster, { algorithm: 'star' });
+    for (const worker of roster.remotes) await worker.computes();
+    roster.owed = [{ id: 1, bytes: 65536 }];
+    await silent.clock.pass(17_000);
+    // Whoever owes something to the coordinator may wait for another worker.
+    expect(roster.dropped).toEqual([]);
+    expect(hosts().slice(2)).toEqual([
+      [0, 1, 1, 1],
+      [0, 1, 2, 3],
+    ]);
+    expect(roster.areLinked).toBe(false);
+    await reduceAll(roster);
+    expectWhole(await silent.result);
+  });
+
   it('waits for a line that is slow, as long as something comes', async () => {
     const { roster, clock, result } = await exchanging('star');
     roster.owed = [{ id: 2, bytes: 65536 }];

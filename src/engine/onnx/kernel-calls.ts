@@ -36,6 +36,15 @@ const longRows =
   ([rows, columns]: CallNumbers): KernelCallSizes | string =>
     rows! > 0 && columns! >= 4 ? sizes(rows! * columns!, rows!) : 'are no rows of four numbers or more';
 
+/** Matrices of scores, whose rows see some of their keys; 16 keys are read at a time. */
+const scoresOf =
+  (inputs: number) =>
+  ([matrices, rows, keys, seen, size, blocked]: CallNumbers): KernelCallSizes | string => {
+    const numbers = matrices! * rows! * keys!;
+    const fits = numbers > 0 && keys! % 16 === 0 && seen! >= 1 && seen! <= keys! && size! >= 1 && blocked! <= 1;
+    return fits ? { inputs: Array<number>(inputs).fill(numbers), outputs: [numbers] } : 'are no matrices of scores';
+  };
+
 const kernels: Readonly<
   Record<
     string,
@@ -58,6 +67,8 @@ const kernels: Readonly<
     over: 0,
     sizes: rowsOf((size, _, columns) => ({ inputs: [size, columns], outputs: [size, size] })),
   },
+  attentionShares: { numbers: 6, over: 0, sizes: scoresOf(1) },
+  attentionSlopes: { numbers: 6, over: 1, sizes: scoresOf(2) },
   crossEntropy: {
     numbers: 2,
     sizes: longRows((size, rows) => ({ inputs: [size, rows], outputs: [rows, rows, rows] })),

@@ -33,6 +33,7 @@ import { unaryLowerings } from './lowerings/unary.js';
 import { volumeLowerings } from './lowerings/volume.js';
 import type { ElementType } from './proto.js';
 import { rewriteRules } from './rewrites/all-rules.js';
+import { composedAttentions } from './rewrites/composed-attention.js';
 import { rewritten } from './rewrites/rewrite.js';
 import type { StoredValue } from './storage.js';
 
@@ -267,7 +268,8 @@ export function trace(body: (trace: Trace) => void, turnsProducts: boolean): Ste
         },
       }),
     );
-    return rewritten(graph.build(), rewriteRules);
+    // Others have no kernels of ours.
+    return rewritten(graph.build(), turnsProducts ? rewriteRules : [...rewriteRules, composedAttentions]);
   } finally {
     tf.setBackend(previous);
   }

@@ -53,8 +53,9 @@ export abstract class AttentionLayer extends WeightedLayer {
     const [turnedQ, turnedK] = how.rotary ? [rotated(q), rotated(k)] : [q, k];
     const { mask, documents, training } = options;
     const drops = training === true && how.dropout > 0;
-    const seen = attend(tf.mul(turnedQ, q.shape[3]! ** -0.5), turnedK, v, {
+    const seen = attend(turnedQ, turnedK, v, {
       causal: how.causal,
+      size: q.shape[3]!,
       mask: mask ? tf.cast(mask, 'float32') : undefined,
       documents,
       factors: drops ? (shape) => this.dropped(tf.ones(shape), how.dropout, options) : undefined,

@@ -2,6 +2,7 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import { computedAfter } from '../tfjs/after.js';
+import { isWhole } from '../tfjs/whole-operations.js';
 import { differing } from './document-ids.js';
 
 /** What is added to a score that must not count. */
@@ -20,6 +21,8 @@ const usual: AttentionLimits = { rows: 128, blocks: 16, kept: 256 * 256 };
 export interface AttentionOptions {
   /** Whether a place sees none after it. */
   readonly causal: boolean;
+  /** Scores are divided by its root; they are as they are without it. */
+  readonly size?: number;
   /** [batch, others], 0 where a key is not there. */
   readonly mask?: tf.Tensor;
   /** [batch, places], of which each sees those of its own document; the others are the same places. */
@@ -56,6 +59,7 @@ class Attended {
     readonly k: tf.Tensor,
     readonly v: tf.Tensor,
     readonly causal: boolean,
+    readonly size: number,
     readonly mask: tf.Tensor | undefined,
     readonly documents: tf.Tensor | undefined,
   ) {
@@ -85,18 +89,32 @@ class Attended {
   /** How much each place of a block sees of each key, [batch, heads, rows, keys]. @param q the block's rows of queries */
   shares(q: tf.Tensor, block: QueryBlock): tf.Tensor {
     let scores = this.apart(tf.matMul(q, this.seen(this.k, block), false, true), block);
-    const unseen = this.unseen(block);
+    const isKernel = isWhole('AttentionShares');
+    const unseen = this.unseen(block, this.causal && !isKernel);
     if (unseen) scores = tf.add(scores, unseen);
     if (this.mask) {
       const seen = tf.slice(this.mask, [0, 0], [this.batch, block.keys]);
       scores = tf.add(scores, tf.reshape(tf.mul(tf.sub(1, seen), least), [this.batch, 1, 1, block.keys]));
     }
-    return tf.softmax(scores);
+    if (!isKernel) return tf.softmax(tf.mul(scores, this.size ** -0.5));
+    return tf.engine().runKernel('AttentionShares', { scores }, this.numbers(block)) as tf.Tensor;
+  }
+  /** What reaches the scores of what reaches their shares, by the gradient of softmax. */
+  slopes(shares: tf.Tensor, slopes: tf.Tensor, block: QueryBlock): tf.Tensor {
+    if (isWhole('AttentionSlopes')) {
+      return tf.engine().runKernel('AttentionSlopes', { shares, slopes }, this.numbers(block)) as tf.Tensor;
+    }
+    const along = tf.sum(tf.mul(shares, slopes), -1, true);
+    return tf.mul(tf.mul(shares, tf.sub(slopes, along)), this.size ** -0.5);
+  }
+  /** Of a block: the keys that its first row sees, and what scores are divided by the root of. */
+  numbers({ from, keys }: QueryBlock): tf.NamedAttrMap {
+    return { seen: this.causal ? Math.min(from + 1, keys) : keys, size: this.size };
   }
 
-  /** `least` where a place of a block must not see a key, [rows, keys] or [batch, 1, rows, keys]. */
-  unseen(block: QueryBlock): tf.Tensor | undefined {
-    const later = this.causal ? laterPlaces(block) : undefined;
+  /** `least` where a place of a block must not see a key, [rows, keys] or [batch, 1, rows, keys]. @param causal not those behind it */
+  unseen(block: QueryBlock, causal: boolean): tf.Tensor | undefined {
+    const later = causal ? laterPlaces(block) : undefined;
     if (!this.documents) return later;
     const { from, rows, keys } = block;
     const [own, seen] = [tf.slice(this.documents, [0, from], [-1, rows]), tf.slice(this.documents, [0, 0], [-1, keys])];
@@ -125,7 +143,7 @@ const widened = (x: tf.Tensor, others: number): tf.Tensor =>
 type AttentionSlopes = readonly [q: tf.Tensor, k: tf.Tensor, v: tf.Tensor];
 
 /**
- * softmax(q k^T) v; the queries are scaled already. Each key head serves as many query heads in a row as there are of them to
+ * softmax(q k^T / root of size) v. Each key head serves as many query heads in a row as there are of them to
  * one: grouped queries (Ainslie et al. 2023). Rows are attended for in blocks, and the gradient computes the scores of long
  * sequences again, so that they are never there all at once (Rabe and Staats 2021; Dao et al. 2022).
  * @param q [batch, heads, places, size] @param k [batch, key heads, others, size] @param v [batch, key heads, others, value size]
@@ -134,10 +152,10 @@ export function attend(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: Attent
   const [places, others] = [q.shape[2]!, k.shape[2]!];
   const blocks = blocksOf(places, others, options.causal, limits);
   const isKept = places * others <= limits.kept;
-  const { mask, documents, factors } = options;
+  const { causal, size = 1, mask, documents, factors } = options;
   const operation = tf.customGrad((...given) => {
     const [q, k, v, save] = given as unknown as [tf.Tensor, tf.Tensor, tf.Tensor, tf.GradSaveFunc];
-    const attended = new Attended(q, k, v, options.causal, mask, documents);
+    const attended = new Attended(q, k, v, causal, size, mask, documents);
     const kept: tf.Tensor[] = [];
     const outputs = blocks.map((block) => {
       const shares = attended.shares(attended.rows(q, block), block);
@@ -148,14 +166,14 @@ export function attend(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: Attent
       return attended.apart(tf.matMul(attended.grouped(used), attended.seen(v, block)), block);
     });
     const value = outputs.length === 1 ? outputs[0]! : tf.concat(outputs, 2);
-    save([q, k, v, value, ...(mask ? [mask] : []), ...(documents ? [documents] : []), ...kept]);
+    save([q, k, v, ...(mask ? [mask] : []), ...(documents ? [documents] : []), ...kept]);
     return {
       value,
       gradFunc: (dy, saved) => {
-        const [q, k, v, value, ...rest] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, ...tf.Tensor[]];
-        const attended = new Attended(q, k, v, options.causal, mask && rest.shift(), documents && rest.shift());
+        const [q, k, v, ...rest] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, ...tf.Tensor[]];
+        const attended = new Attended(q, k, v, causal, size, mask && rest.shift(), documents && rest.shift());
         const made = blocks.map(() => ({ shares: isKept ? rest.shift() : undefined, factor: factors && rest.shift() }));
-        return [...slopes(attended, blocks, made, value, dy as tf.Tensor)];
+        return [...slopes(attended, blocks, made, dy as tf.Tensor)];
       },
     };
   });
@@ -167,12 +185,10 @@ function slopes(
   attended: Attended,
   blocks: readonly QueryBlock[],
   made: readonly { readonly shares?: tf.Tensor; readonly factor?: tf.Tensor }[],
-  value: tf.Tensor,
   dy: tf.Tensor,
 ): AttentionSlopes {
   const { k, v } = attended;
   const others = k.shape[2]!;
-  const along = tf.sum(tf.mul(dy, value), -1, true);
   const found: tf.Tensor[] = [];
   let sums: [tf.Tensor, tf.Tensor] | undefined;
   blocks.forEach((block, i) => {
@@ -182,8 +198,7 @@ function slopes(
     const dyRows = attended.rows(dy, block);
     const reached = attended.apart(tf.matMul(dyRows, attended.seen(v, block), false, true), block);
     const dShares = factor ? tf.mul(reached, factor) : reached;
-    const centred = tf.sub(dShares, attended.apart(attended.rows(along, block), block));
-    const dScores = attended.grouped(tf.mul(shares, centred));
+    const dScores = attended.grouped(attended.slopes(shares, dShares, block));
     const used = attended.grouped(factor ? tf.mul(shares, factor) : shares);
     found.push(attended.apart(tf.matMul(dScores, attended.seen(k, block)), block));
     const [dk, dv] = [tf.matMul(dScores, q, true), tf.matMul(used, dyRows, true)].map((x) => widened(x, others)) as [

@@ -1,4 +1,5 @@
-/** Lowerings of softmax, log softmax, and of the cross-entropy of softmax on class indices. */
+/** Lowerings of softmax, log softmax, the shares of attention, and of the cross-entropy of softmax on class indices. */
+import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder } from '../graph.js';
 import type { KernelCall, Lowering, Lowerings } from './lowering.js';
 import { castRows } from './pieces.js';
@@ -41,7 +42,36 @@ const crossEntropyGradient: Lowering = (graph, call) => {
   return [{ storage: graph.value(dx, sizes).storage, shape: call.input('logits').shape }];
 };
 
-export const softmaxLowerings: Lowerings = { LogSoftmax: softmax('LogSoftmax'), Softmax: softmax('Softmax') };
+/** By kernels of ours, of what is given and made in one shape (kernels/assembly/attention-shares.ts). */
+const attention =
+  (kernel: 'attentionShares' | 'attentionSlopes', ...inputs: readonly string[]): Lowering =>
+  (graph, call) => {
+    const given = inputs.map((name) => call.input(name));
+    const { shape } = given[0]!;
+    const [rows, keys] = shape.slice(-2) as [number, number];
+    const numbers = [
+      elements(shape.slice(0, -2)),
+      rows,
+      keys,
+      call.attribute<number>('seen'),
+      call.attribute<number>('size'),
+      0,
+    ];
+    const [made] = graph.kernel(
+      kernel,
+      given.map((value) => graph.rows(value)),
+      [shape],
+      numbers,
+    ) as [string];
+    return graph.value(made, shape);
+  };
+
+export const softmaxLowerings: Lowerings = {
+  AttentionShares: attention('attentionShares', 'scores'),
+  AttentionSlopes: attention('attentionSlopes', 'shares', 'slopes'),
+  LogSoftmax: softmax('LogSoftmax'),
+  Softmax: softmax('Softmax'),
+};
 
 export const crossEntropyLowerings: Lowerings = {
   SoftmaxCrossEntropy: crossEntropy,

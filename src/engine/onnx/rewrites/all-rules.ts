@@ -1,6 +1,7 @@
 /** The rules that every traced graph goes through, in their order. */
 
 import { biasOfProduct } from './bias.js';
+import { composedAttention } from './composed-attention.js';
 import { composedNormalizationGradient } from './composed-gradients.js';
 import { logSoftmax } from './log-softmax.js';
 import type { Rule } from './rewrite.js';
@@ -15,4 +16,5 @@ export const rewriteRules: readonly Rule[] = [
   composedActivation,
   biasOfActivation,
   composedNormalizationGradient,
+  composedAttention,
 ];

@@ -4,6 +4,7 @@
  */
 import { elements } from '../../../ground/elements.js';
 import { kernelDomain } from '../graph.js';
+import { composedAttentions } from './composed-attention.js';
 import { composedNormalizationGradients } from './composed-gradients.js';
 import type { NodeWriter } from './node-writer.js';
 import { pooledGradients } from './pooled-gradients.js';
@@ -120,6 +121,7 @@ const plainLogSoftmax: Rule = {
 export const deviceRules: readonly Rule[] = [
   composedActivations,
   composedNormalizationGradients,
+  composedAttentions,
   composedCrossEntropy,
   pooledGradients,
   orderedScatter,
