@@ -227,12 +227,15 @@ export interface GraphKernels {
   biasedActivation(...numbers: readonly number[]): void;
   attentionShares(...numbers: readonly number[]): void;
   attentionSlopes(...numbers: readonly number[]): void;
+  blockedLayerNorm(...numbers: readonly number[]): void;
+  blockedLayerNormGradient(...numbers: readonly number[]): void;
   crossEntropy(...numbers: readonly number[]): void;
   crossEntropyGradient(...numbers: readonly number[]): void;
   layerNormGradient(...numbers: readonly number[]): void;
   /** What goes back through the gates of one step of an LSTM, in a loop. */
   lstmGates(...numbers: readonly number[]): void;
   rmsNormGradient(...numbers: readonly number[]): void;
+  turnBlocks(...numbers: readonly number[]): void;
 }
 
 /** Kernels over a shared memory, of at most 65,536 pages. */

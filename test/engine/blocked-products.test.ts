@@ -157,6 +157,41 @@ skipIf(!hasBlocks() && 'products in blocks are for AVX-512').describe('on proces
     expect(ops(graph).filter((op) => op === 'ReorderOutput')).toHaveLength(1);
   });
 
+  it('layer normalization between products, its gradient and the sum with what goes around it, nothing is arranged anew', () => {
+    const shapes = [[m, k], [k, n], [n], [n], [n, k], [k, n], [m, n]];
+    const graph = blocked(shapes, (g, [x, w, scale, offset, v, u, around]) => {
+      const made = gemm(g, [x, w], [m, n]);
+      const x3 = g.node('Reshape', [made, g.int64([2, m / 2, n])]);
+      g.value(x3, [2, m / 2, n]);
+      const attributes = { axis: -1, epsilon: { float: 1e-5 } };
+      const [y, mean, inverse] = g.nodes('LayerNormalization', [x3, scale, offset], 3, attributes);
+      g.value(y, [2, m / 2, n]);
+      for (const name of [mean, inverse]) g.value(name, [2, m / 2, 1]);
+      const rows = g.node('Reshape', [y, g.int64([m, n])]);
+      g.value(rows, [m, n]);
+      const out = gemm(g, [rows, v], [m, k]);
+      const dy = gemm(g, [out, u], [m, n]);
+      const dv = gemm(g, [rows, out], [n, k], 1);
+      const more = gemm(g, [around, gemm(g, [v, u], [n, n])], [m, n]);
+      const given = [x3, mean, inverse, g.written(scale), dy];
+      const [dx, dScale, dOffset] = g.kernel('layerNormGradient', given, [[m, n], [n], [n]], [m, n]);
+      const sum = g.node('Add', [more, dx]);
+      g.value(sum, [m, n]);
+      return [
+        [gemm(g, [sum, v], [m, k]), [m, k]],
+        [dv, [n, k]],
+        [dScale, [n]],
+        [dOffset, [n]],
+        [mean, [2, m / 2, 1]],
+      ];
+    });
+    const kernels = graph.nodes.filter(({ domain }) => domain === kernelDomain).map(({ op }) => op);
+    expect(kernels).toEqual(['blockedLayerNorm', 'turnBlocks', 'blockedLayerNormGradient']);
+    expect(ops(graph).filter((op) => /^(Add|LayerNormalization|layerNormGradient)$/.test(op))).toEqual([]);
+    // Of results, and of the product of weights, which is as large as it is.
+    expect(ops(graph).filter((op) => op === 'ReorderOutput').length).toBeLessThanOrEqual(3);
+  });
+
   it('heads are taken out of blocks and put back', () => {
     const [batch, heads, places, size] = [4, 8, 128, 32];
     const rows = batch * places;

@@ -45,6 +45,14 @@ const scoresOf =
     return fits ? { inputs: Array<number>(inputs).fill(numbers), outputs: [numbers] } : 'are no matrices of scores';
   };
 
+/** Matrices in blocks of 16 by 16. */
+const blocksOf =
+  (sizes: (size: number, rows: number, columns: number) => KernelCallSizes) =>
+  ([rows, columns, ...more]: CallNumbers): KernelCallSizes | string =>
+    rows! % 16 === 0 && columns! % 16 === 0 && rows! * columns! > 0 && more.every((number) => number < 2 ** 31)
+      ? sizes(rows! * columns!, rows!, columns!)
+      : 'are no matrix in blocks';
+
 const kernels: Readonly<
   Record<
     string,
@@ -69,6 +77,18 @@ const kernels: Readonly<
   },
   attentionShares: { numbers: 6, over: 0, sizes: scoresOf(1) },
   attentionSlopes: { numbers: 6, over: 1, sizes: scoresOf(2) },
+  blockedLayerNorm: {
+    numbers: 3,
+    sizes: blocksOf((size, rows, columns) => ({ inputs: [size, columns, columns], outputs: [size, rows, rows] })),
+  },
+  blockedLayerNormGradient: {
+    numbers: 3,
+    sizes: blocksOf((size, rows, columns) => ({
+      inputs: [size, rows, rows, columns, size, size],
+      outputs: [size, columns, columns],
+    })),
+  },
+  turnBlocks: { numbers: 2, sizes: blocksOf((size) => ({ inputs: [size], outputs: [size] })) },
   crossEntropy: {
     numbers: 2,
     sizes: longRows((size, rows) => ({ inputs: [size, rows], outputs: [rows, rows, rows] })),

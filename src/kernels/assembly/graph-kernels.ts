@@ -1,6 +1,7 @@
 /** What graphs compute between the sessions of ONNX Runtime. */
 export { activation, biasedActivation } from './activation';
 export { attentionShares, attentionSlopes } from './attention-shares';
+export { blockedLayerNorm, blockedLayerNormGradient, turnBlocks } from './blocked-normalization';
 export { crossEntropy, crossEntropyGradient } from './cross-entropy';
 export { lstmGates } from './lstm-gates';
 export { maxPoolGradient } from './max-pool-gradient';

@@ -59,7 +59,10 @@ export class BlockedForms {
     if (known) return known;
     const turned = this.#turned(name, size);
     if (turned) return this.of(turned, [size[1], size[0]], other[form]);
-    const made = (form === 'columns' && this.#ofHeads(name, size)) || this.#reordered(name, size, form);
+    const made =
+      (form === 'columns' && this.#ofHeads(name, size)) ||
+      this.#turnedBlocks(name, size, form) ||
+      this.#reordered(name, size, form);
     this.#writer.share(this.#key(name, size, form), made);
     return made;
   }
@@ -102,6 +105,15 @@ export class BlockedForms {
       attributes: { perm: [1, 3, 0, 2, 4] },
     });
     return this.#writer.seenAs(turned, formShape(size, 'columns'));
+  }
+
+  /** Of a matrix that is there in the other form alone. */
+  #turnedBlocks(name: string, size: MatrixSize, form: Blocking): string | undefined {
+    const from = this.source(name, size, other[form]);
+    if (from === undefined) return undefined;
+    const [p, c] = form === 'rows' ? size : [size[1], size[0]];
+    const [made] = this.#writer.kernel('turnBlocks', [from], [p, c], [formShape(size, form)]);
+    return made;
   }
 
   #reordered(name: string, size: MatrixSize, form: Blocking): string {

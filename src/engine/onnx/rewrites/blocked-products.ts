@@ -2,17 +2,15 @@
  * Large products of matrices in blocks (blocks.ts). What they are given and what they make goes from one to the next as it lies; whoever
  * reads rows has them written.
  */
-import { elements } from '../../../ground/elements.js';
-import { block, blockDomain, hasBlocks } from '../blocks.js';
+import { block, blockDomain } from '../blocks.js';
 import { kernelDomain, type StepGraph } from '../graph.js';
 import type { OnnxNode } from '../proto.js';
 import { reachable } from '../reachable.js';
+import { type Handler, sizeOf, sizesOf } from './block-handler.js';
 import { BlockedForms, type Blocking, formShape, type MatrixSize } from './blocked-forms.js';
+import { addedKey, normalized, normalizedGradient } from './blocked-normalization.js';
 import type { NodeWriter } from './node-writer.js';
 import { type NodesAround, type Rule, rewritten } from './rewrite.js';
-
-/** Below them, arranging the numbers takes as long as the product gains. */
-const fewest = { size: 128, multiplications: 2 ** 25 };
 
 export const blockedProducts: Rule = {
   name: 'products of matrices in blocks',
@@ -23,23 +21,9 @@ export const blockedProducts: Rule = {
   },
 };
 
-type Handler = (node: OnnxNode, around: NodesAround, writer: NodeWriter, forms: BlockedForms) => boolean;
-
 /** Also where it is of that shape: by a Reshape to it, whoever is sent the graph knows that the sizes fit (block-check.ts). */
 const reshaped = (writer: NodeWriter, name: string, shape: readonly number[]): string =>
   writer.node('Reshape', [name, writer.int64(shape)], shape);
-
-/** Sizes of a product [m, k] times [k, n] that is worth it. */
-function sizesOf({ attributes, inputs, outputs }: OnnxNode, writer: NodeWriter) {
-  const [a, bias] = [writer.shape(inputs[0]!), inputs[2] === undefined ? undefined : writer.shape(inputs[2])];
-  const [m, n] = writer.shape(outputs[0]!) ?? [];
-  const k = a?.[attributes.transA ? 0 : 1];
-  if (m === undefined || n === undefined || k === undefined) return undefined;
-  const sizes = [m, k, n];
-  const isLarge = Math.min(...sizes) >= fewest.size && m * k * n >= fewest.multiplications;
-  const fits = sizes.every((size) => size % block === 0) && (inputs.length < 3 || String(bias) === String(n));
-  return isLarge && fits && hasBlocks() ? { m, k, n } : undefined;
-}
 
 const product: Handler = (node, _, writer, forms) => {
   const sizes = sizesOf(node, writer);
@@ -50,10 +34,7 @@ const product: Handler = (node, _, writer, forms) => {
   const factor = (name: string, turned: boolean, p: number, c: number, form: Blocking) => {
     const own: Blocking = turned ? (form === 'columns' ? 'rows' : 'columns') : form;
     const size = turned ? ([c, p] as const) : ([p, c] as const);
-    const isKnown = forms.known(name, size, own) !== undefined;
-    const isWritten = forms.source(name, size, own === 'columns' ? 'rows' : 'columns') === undefined;
-    // Of what is there in the other form alone, rows have to be written first.
-    return { cost: isKnown ? 0 : p * c * (isWritten ? 1 : 2), make: () => forms.of(name, size, own) };
+    return { cost: forms.known(name, size, own) === undefined ? p * c : 0, make: () => forms.of(name, size, own) };
   };
   const parts = (form: Blocking) =>
     [factor(a, Boolean(attributes.transA), m, k, form), factor(b, Boolean(attributes.transB), k, n, form)] as const;
@@ -73,19 +54,22 @@ const product: Handler = (node, _, writer, forms) => {
   return true;
 };
 
-/** The rows of a tensor, as a matrix. */
-const sizeOf = (shape: readonly number[]): MatrixSize => [elements(shape.slice(0, -1)), shape.at(-1)!];
-
 /** What is computed number by number, of tensors of one shape and of constants, is computed in the blocks in which the numbers are. */
 const elementwise: Handler = ({ op, inputs, outputs }, around, writer, forms) => {
   const shape = around.shape(outputs[0]!);
   if (!shape?.length) return false;
   const size = sizeOf(shape);
+  const sum = writer.shared(addedKey(outputs[0]!));
+  if (sum !== undefined) {
+    forms.write(sum, size, 'columns', outputs[0]!);
+    return true;
+  }
   const given = inputs.map((name, i) => {
     if (i > 0 && around.number(name) !== undefined) return name;
-    return String(around.shape(name)) === String(shape) ? forms.source(name, size) : undefined;
+    return String(around.shape(name)) === String(shape) ? forms.known(name, size, 'columns') : undefined;
   });
-  if (given.includes(undefined)) return false;
+  // Of what is there by rows as well, the result would have to be written by rows.
+  if (given.includes(undefined) || inputs.every((name) => forms.source(name, size) === undefined)) return false;
   const made =
     (op === 'Add' && addedOn(inputs, given as string[], size, around, writer, forms)) ||
     writer.node(op, given as string[], formShape(size, 'columns'));
@@ -192,12 +176,17 @@ const toHeads: Handler = ({ inputs, outputs, attributes }, around, writer, forms
   return true;
 };
 
-const kernelHandlers: Readonly<Record<string, Handler>> = { activation: activated, biasedActivation: activated };
+const kernelHandlers: Readonly<Record<string, Handler>> = {
+  activation: activated,
+  biasedActivation: activated,
+  layerNormGradient: normalizedGradient,
+};
 
 const handlers: Readonly<Record<string, Handler>> = {
   Gemm: product,
   Add: elementwise,
   Clip: elementwise,
+  LayerNormalization: normalized,
   Mul: elementwise,
   Relu: elementwise,
   Sub: elementwise,
