@@ -23,9 +23,9 @@ Exit codes: 0 done, 2 bad input, or the server did not take it.`,
 }
 
 async function runTrack(run: string, { set = [], json }: Pick<SharedFlags, 'set' | 'json'>): Promise<void> {
-  await reportMistakes(json, async () => {
+  await reportMistakes(json, async (warn) => {
     const { track } = await import('../coordinator/training/track-run.js');
-    const result = await track(run, set);
+    const result = await track(run, set, warn);
     const text = `${result.hadAll ? 'it had' : 'it has'} all of the run: ${printable(result.uri)}, ${printable(result.experiment)}\n`;
     process.stdout.write(json ? jsonLine(result) : text);
   });

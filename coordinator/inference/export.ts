@@ -8,6 +8,7 @@ import { statusOf } from '../../src/ground/status.js';
 import { encodeSafetensors } from '../../src/model/files/safetensors.js';
 import { encodingFile, layersModelFiles, tokenizerFile } from '../../src/model/files/save.js';
 import { addedActivations } from '../../src/model/tfjs/activations.js';
+import type { OnnxModel } from '../../src/track/mlflow/onnx-model.js';
 import { locateModel, type ModelChoice } from './locate.js';
 import { outputsOfSaved } from './output-meaning.js';
 import { openModel, type SavedModel } from './saved-model.js';
@@ -102,6 +103,26 @@ export async function exportModel(place: string, options: ExportOptions): Promis
     writeFileAtomically(output, bytes);
   }
   return { model: located.path, format, output, input: shapesOf(saved.inputs), outputs: shapesOf(saved.outputs) };
+}
+
+/**
+ * A run's model as ONNX, the best where there is one, with what goes in and comes out.
+ * @throws LockstepError as `exportModel` does
+ */
+export async function exportOnnx(folder: string): Promise<OnnxModel> {
+  const located = locateModel(folder, undefined);
+  const saved = await openModel(located);
+  let batch: number | undefined;
+  const bytes = onnxOf(saved, located.name, 'dynamic', () => {
+    batch = 1;
+  });
+  const { inputs, masks, outputs } = saved;
+  return {
+    bytes,
+    batch,
+    inputs: [...inputs, ...masks],
+    outputs: decidedOutputs(saved).length > 0 ? undefined : outputs,
+  };
 }
 
 const shapesOf = (ports: readonly (SavedInput | SavedOutput)[]): Shapes =>

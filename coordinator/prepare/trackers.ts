@@ -4,7 +4,7 @@ import { leaves } from '../../src/config/leaves.js';
 import { resolvedYaml } from '../../src/config/load-config.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import type { StepModel } from '../../src/engine/step.js';
-import { OutputError } from '../../src/errors.js';
+import { LockstepError, OutputError } from '../../src/errors.js';
 import { type SlabTensor, tensorOf } from '../../src/model/slab.js';
 import { trainableIn } from '../../src/optimizer/optimizer.js';
 import type { Reporter } from '../../src/report/events.js';
@@ -12,6 +12,7 @@ import type { LogOptions } from '../../src/report/log-file.js';
 import { hooksTracker } from '../../src/track/hooks/hook-queue.js';
 import { mlflowTracker } from '../../src/track/mlflow/mlflow.js';
 import { mlflowParameters } from '../../src/track/mlflow/mlflow-entries.js';
+import type { SentRun } from '../../src/track/mlflow/mlflow-sender.js';
 import type { GraphNode, HyperParameter } from '../../src/track/tensorboard/event.js';
 import { tensorboardTracker } from '../../src/track/tensorboard/tensorboard.js';
 import type { Tracker } from '../../src/track/tracker.js';
@@ -35,9 +36,24 @@ export function openTrackers(run: TrackedRun): Tracker[] {
   const { tensorboard, mlflow, hooks } = config.track;
   const warn = (message: string) => report({ event: 'warning', message });
   const trackers = tensorboard ? [openTensorboard(run)] : [];
-  if (mlflow) trackers.push(mlflowTracker(mlflow, { folder, parameters: mlflowParameters(leaves(config)) }, warn));
+  if (mlflow) trackers.push(mlflowTracker(mlflow, sentRun(config, folder, warn), warn));
   if (hooks) trackers.push(hooksTracker(hooks, folder, warn));
   return trackers;
+}
+
+/** What MLflow is sent of a run. */
+export function sentRun(config: RunConfig, folder: string, warn: (message: string) => void): SentRun {
+  const model = async () => {
+    try {
+      const { exportOnnx } = await import('../inference/export.js');
+      return await exportOnnx(folder);
+    } catch (error) {
+      if (!(error instanceof LockstepError)) throw error;
+      warn(`track.mlflow: no model is sent: ${error.problem}`);
+      return undefined;
+    }
+  };
+  return { folder, parameters: mlflowParameters(leaves(config)), model };
 }
 
 function openTensorboard({ config, folder, step, model, optionsOf }: TrackedRun): Tracker {

@@ -1493,6 +1493,10 @@ export interface RunConfigInput {
        * The experiment that the run belongs to; made where there is none.
        */
       experiment?: string;
+      /**
+       * The registered model that the run's becomes a version of; made where there is none.
+       */
+      registeredModel?: string;
     };
     /**
      * Programs and URLs that are told what happens, as a line of JSON: by standard input (with LOCKSTEP_HOOK and LOCKSTEP_RUN in the environment), or as the body. The run neither waits for them, but at its end, nor fails by them.

@@ -19,6 +19,12 @@ const mlflowSchema = z
       .max(500)
       .default('lockstep')
       .describe('The experiment that the run belongs to; made where there is none.'),
+    registeredModel: z
+      .string()
+      .max(256)
+      .regex(/^[^/:]+$/, 'is no name of a registered model, which has no / and no :')
+      .optional()
+      .describe("The registered model that the run's becomes a version of; made where there is none."),
   })
   .describe(
     'The run in MLflow, by the REST interface of a tracking server: config, metrics, models. What a server that is not there misses is sent later.',

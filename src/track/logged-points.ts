@@ -16,10 +16,14 @@ const keysOf: Readonly<Record<string, readonly string[]>> = {
 export function loggedPoints(logged: LoggedEvent): [name: string, value: unknown][] {
   const { event } = logged;
   const own = (keysOf[event] ?? []).flatMap((key): [string, unknown][] =>
-    logged[key] === undefined ? [] : [[`${event}/${key}`, logged[key]]],
+    isKnown(key, logged[key]) ? [[`${event}/${key}`, logged[key]]] : [],
   );
   const of = (split: string): [string, unknown][] =>
     Object.entries(logged[split] ?? {}).map(([metric, value]) => [`${split}/${metric}`, value]);
   if (event === 'epoch') return [...own, ...of('validation')];
   return event === 'end' && logged.interrupted !== true ? of('test') : own;
 }
+
+/** Before the second step there is no speed. */
+const isKnown = (key: string, value: unknown): boolean =>
+  value !== undefined && !(key.endsWith('PerSecond') && Number.isNaN(Number(value)));

@@ -4,10 +4,13 @@
 export class MlflowError extends Error {
   /** MLflow's own name for it, such as RESOURCE_DOES_NOT_EXIST; undefined where nobody answered. */
   readonly code: string | undefined;
+  /** Of HTTP; undefined where nobody answered. */
+  readonly status: number | undefined;
 
-  constructor(message: string, code?: string) {
+  constructor(message: string, code?: string, status?: number) {
     super(message);
     this.code = code;
+    this.status = status;
   }
 }
 
@@ -36,8 +39,16 @@ export class MlflowApi {
   }
 
   post(path: string, body: object, signal: AbortSignal): Promise<unknown> {
+    return this.#send('POST', path, body, signal);
+  }
+
+  patch(path: string, body: object, signal: AbortSignal): Promise<unknown> {
+    return this.#send('PATCH', path, body, signal);
+  }
+
+  #send(method: string, path: string, body: object, signal: AbortSignal): Promise<unknown> {
     const headers = { 'content-type': 'application/json' };
-    return this.#ask(`/api/2.0/mlflow/${path}`, { method: 'POST', headers, body: JSON.stringify(body) }, signal);
+    return this.#ask(`/api/2.0/mlflow/${path}`, { method, headers, body: JSON.stringify(body) }, signal);
   }
 
   /** Uploads a file to a server that keeps artifacts itself. @param path below its store */
@@ -70,8 +81,8 @@ export class MlflowApi {
 function refusal(status: number, text: string): MlflowError {
   try {
     const { error_code: code, message } = JSON.parse(text) as { error_code?: string; message?: string };
-    return new MlflowError(`${status} ${code ?? ''}: ${String(message).slice(0, 300)}`, code);
+    return new MlflowError(`${status} ${code ?? ''}: ${String(message).slice(0, 300)}`, code, status);
   } catch {
-    return new MlflowError(`the answer was ${status}`);
+    return new MlflowError(`the answer was ${status}`, undefined, status);
   }
 }

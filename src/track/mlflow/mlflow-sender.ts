@@ -4,18 +4,24 @@ import { open, readdir } from 'node:fs/promises';
 import { basename, join, posix, relative, resolve, sep } from 'node:path';
 import { metricsName } from '../../report/metrics-log.js';
 import type { LoggedEvent } from '../logged-points.js';
+import { logModel, registerModel, storePlace } from './log-model.js';
 import { MlflowApi, MlflowError } from './mlflow-api.js';
 import { type MlflowMetric, type MlflowParameter, mlflowMetrics } from './mlflow-entries.js';
+import type { OnnxModel } from './onnx-model.js';
 import { readRecord, type SentRecord, writeRecord } from './sent-record.js';
 
 export interface MlflowTarget {
   readonly uri: string;
   readonly experiment: string;
+  /** The registered model that the run's becomes a version of. */
+  readonly registeredModel?: string;
 }
 
 export interface SentRun {
   readonly folder: string;
   readonly parameters: readonly MlflowParameter[];
+  /** Makes ONNX of the run's model, once it has ended; undefined where ONNX cannot express it, of which it has warned. */
+  readonly model: () => Promise<OnnxModel | undefined>;
 }
 
 /** How a run stands, in MLflow's words. */
@@ -27,7 +33,7 @@ const mostParameters = 100;
 /** Bytes of the log that are read at once. */
 const blockBytes = 1 << 20;
 
-const nothingSent = { hasParameters: false, step: 0, epoch: 0, hasTest: false, hasEnd: false };
+const nothingSent = { hasParameters: false, step: 0, epoch: 0, tested: 0, hasEnd: false };
 
 export class MlflowSender {
   readonly #target: MlflowTarget;
@@ -53,6 +59,11 @@ export class MlflowSender {
     return this.#record?.hasEnd === true;
   }
 
+  /** The run goes on: it will have another end. */
+  reopen(): void {
+    if (this.hasEnd) this.#keep({ hasEnd: false });
+  }
+
   /**
    * Sends what is new. It can be called again where it failed: it goes on behind what was taken.
    * @throws MlflowError where the server is not there, or refuses
@@ -63,12 +74,15 @@ export class MlflowSender {
     await this.#sendLog(signal);
   }
 
-  /** Tells how the run stands. @param withFiles whether its config and models are sent too */
+  /** Tells how the run stands. @param withFiles whether its config and models are sent too: it has ended */
   async finish(status: MlflowStatus, withFiles: boolean, signal: AbortSignal): Promise<void> {
     const { runId } = this.#record!;
     const end = status === 'RUNNING' ? {} : { end_time: Date.now() };
     await this.#api.post('runs/update', { run_id: runId, status, ...end }, signal);
-    if (withFiles) await this.#sendFiles(signal);
+    if (withFiles) {
+      await this.#sendFiles(signal);
+      await this.#sendModel(signal);
+    }
     this.#keep({ hasEnd: status === 'FINISHED' });
   }
 
@@ -92,7 +106,8 @@ export class MlflowSender {
       run: { info: { run_id: string; artifact_uri: string } };
     };
     const { run_id: runId, artifact_uri: artifactUri } = run.info;
-    this.#record = { ...this.#target, runId, artifactUri, ...nothingSent };
+    const { uri, experiment } = this.#target;
+    this.#record = { uri, experiment, runId, artifactUri, ...nothingSent };
     this.#keep({});
     return this.#record;
   }
@@ -147,11 +162,11 @@ export class MlflowSender {
   /** Those of steps and epochs that it has not got; a run that is taken up again takes some of them again, to the same numbers. */
   async #sendLines(lines: readonly string[], signal: AbortSignal): Promise<void> {
     let batch: MlflowMetric[] = [];
-    let { step, epoch, hasTest } = this.#record!;
+    let { step, epoch, tested } = this.#record!;
     const post = async () => {
       if (batch.length > 0) {
         await this.#api.post('runs/log-batch', { run_id: this.#record!.runId, metrics: batch }, signal);
-        this.#keep({ step, epoch, hasTest });
+        this.#keep({ step, epoch, tested });
       }
       batch = [];
     };
@@ -160,13 +175,13 @@ export class MlflowSender {
       this.#last = line.step ?? this.#last;
       if (line.event === 'step' && line.step! <= step) continue;
       if (line.event === 'epoch' && (line.epoch as number) <= epoch) continue;
-      if (line.event === 'end' && hasTest) continue;
+      if (line.event === 'end' && this.#last <= tested) continue;
       const metrics = mlflowMetrics(line, this.#last, Date.now());
       if (batch.length + metrics.length > mostMetrics) await post();
       batch.push(...metrics.slice(0, mostMetrics));
       if (line.event === 'step') step = line.step!;
       if (line.event === 'epoch') epoch = line.epoch as number;
-      if (line.event === 'end') hasTest = line.interrupted !== true;
+      if (line.event === 'end' && line.interrupted !== true) tested = this.#last;
     }
     await post();
   }
@@ -174,10 +189,7 @@ export class MlflowSender {
   /** Config and models, to a server that keeps files itself. @throws MlflowError where it does not */
   async #sendFiles(signal: AbortSignal): Promise<void> {
     const { artifactUri } = this.#record!;
-    const place = /^mlflow-artifacts:(?:\/\/[^/]*)?\/(.*)$/.exec(artifactUri)?.[1];
-    if (place === undefined) {
-      throw new MlflowError(`files are kept at ${artifactUri}, and not by the server: serve them (--serve-artifacts)`);
-    }
+    const place = storePlace(artifactUri);
     const { folder } = this.#run;
     const files = ['config.yaml'];
     for (const name of ['model', 'best']) {
@@ -189,5 +201,23 @@ export class MlflowSender {
     for (const file of files) {
       await this.#api.put(posix.join(place, file.replaceAll(sep, '/')), await openAsBlob(join(folder, file)), signal);
     }
+  }
+  /** Once for each end: on the server it is another one each time. @throws MlflowError where the server refuses it */
+  async #sendModel(signal: AbortSignal): Promise<void> {
+    const { runId, artifactUri } = this.#record!;
+    const { registeredModel } = this.#target;
+    const step = this.#last;
+    if (this.#record!.model?.step !== step) {
+      const model = await this.#run.model();
+      if (!model) return;
+      const place = { runId, artifactUri, experimentId: await this.#experiment(signal), step };
+      const name = basename(this.#run.folder).replace(/[^\w -]/g, '_');
+      const logged = await logModel(this.#api, model, place, name, signal);
+      this.#keep({ model: { ...logged, step, isRegistered: false } });
+    }
+    const logged = this.#record!.model!;
+    if (registeredModel === undefined || logged.isRegistered) return;
+    await registerModel(this.#api, logged, runId, registeredModel, signal);
+    this.#keep({ model: { ...logged, isRegistered: true } });
   }
 }

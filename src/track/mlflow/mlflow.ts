@@ -16,6 +16,7 @@ const atEnd = 60_000;
  */
 export function mlflowTracker(target: MlflowTarget, run: SentRun, warn: (message: string) => void): Tracker {
   const sender = new MlflowSender(target, run);
+  sender.reopen();
   const courier = new Courier(sender, target, run, warn);
   return {
     report: (event) => courier.report(event),

@@ -16,8 +16,12 @@ const schema = z.strictObject({
   /** The last step and the last epoch whose metrics it has. */
   step: z.int().min(0),
   epoch: z.int().min(0),
-  /** Whether it has the metrics of the test. */
-  hasTest: z.boolean(),
+  /** The step whose model was tested last, of the tests that it has. */
+  tested: z.int().min(0),
+  /** Where it has the model, as it was after a step. */
+  model: z
+    .strictObject({ id: z.string().optional(), uri: z.string(), step: z.int().min(0), isRegistered: z.boolean() })
+    .optional(),
   /** Whether it has the end of the run, with its files. */
   hasEnd: z.boolean(),
 });

@@ -68,11 +68,8 @@ export function tensorboardTracker(
 /** Four spaces make lines a block of code in Markdown, whatever they hold. */
 const indented = (yaml: string): string => yaml.replaceAll(/^/gm, '    ');
 
-/** Before the second step there is no speed. */
 const scalarsOf = (event: StepEvent | EpochEvent | EndEvent): SummaryValue[] =>
-  loggedPoints({ ...event }).flatMap(([name, value]) =>
-    typeof value !== 'number' || (Number.isNaN(value) && name.endsWith('PerSecond')) ? [] : [scalar(name, value)],
-  );
+  loggedPoints({ ...event }).flatMap(([name, value]) => (typeof value === 'number' ? [scalar(name, value)] : []));
 
 const ofEpoch = (event: EpochEvent): SummaryValue[] => [scalar('epoch/number', event.epoch), ...scalarsOf(event)];
 
