@@ -7,12 +7,15 @@ const mostStreams = 128;
 const mostWaiting = 1 << 18;
 /** Changes that a page which comes back may have missed. */
 const mostKept = 500;
+/** Runs that are named; of more, a page asks for all. */
+const mostNamed = 200;
 /** Milliseconds between signs of life, which tell both sides that the other is there. */
 const heartbeat = 15_000;
 
 interface Change {
   readonly id: number;
-  readonly runs: readonly string[];
+  /** Names; undefined for any. */
+  readonly runs: readonly string[] | undefined;
 }
 
 export class EventStreams {
@@ -43,7 +46,7 @@ export class EventStreams {
 
   /** @param runs names of those that changed */
   tell(runs: readonly string[]): void {
-    const change = { id: ++this.#count, runs };
+    const change = { id: ++this.#count, runs: runs.length > mostNamed ? undefined : runs };
     this.#kept.push(change);
     if (this.#kept.length > mostKept) this.#kept.shift();
     this.#write(this.#textOf(change));
@@ -55,7 +58,8 @@ export class EventStreams {
   }
 
   #textOf({ id, runs }: Change): string {
-    return `id: ${this.#era}-${id}\nevent: change\ndata: ${JSON.stringify(runs)}\n\n`;
+    const [kind, names] = runs === undefined ? ['reset', []] : ['change', runs];
+    return `id: ${this.#era}-${id}\nevent: ${kind}\ndata: ${JSON.stringify(names)}\n\n`;
   }
 
   /** What a page has to hear that says what it heard last: all of it where that is not known any more. */

@@ -1,5 +1,7 @@
 /** `--ui`: a page beside a run, which is gone when the run is, also where that was killed. */
 import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { connect } from 'node:net';
 import { expect, it } from 'vitest';
 import { startLockstep } from '../support/cli.js';
 import { isFree } from '../support/cluster.js';
@@ -7,6 +9,41 @@ import { newFolders, writeConfig } from '../support/folder.js';
 import { smallModel } from '../support/small.js';
 
 const newFolder = newFolders();
+
+function isSocket(file: string): boolean {
+  try {
+    return readlinkSync(file).startsWith('socket:');
+  } catch {
+    // It is closed by now.
+    return false;
+  }
+}
+
+/** A thousand who connect, ask for all that changes and read nothing: they are none of the process that trains, which goes on. */
+async function crowd(url: string, pid: number): Promise<void> {
+  const openSockets = () => readdirSync(`/proc/${pid}/fd`).filter((file) => isSocket(`/proc/${pid}/fd/${file}`)).length;
+  const steps = async () => {
+    const { rows } = (await (await fetch(`${url}api/curve?run=run-1`)).json()) as { rows: number };
+    return rows;
+  };
+  const [open, before] = [openSockets(), await steps()];
+  const sockets = Array.from({ length: 1000 }, () => connect(Number(new URL(url).port), '127.0.0.1').pause());
+  let refused = 0;
+  for (const socket of sockets) {
+    socket.on('error', () => {}).on('close', () => refused++);
+    socket.write('GET /api/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+  }
+  try {
+    await expect.poll(() => sockets.filter(({ connecting }) => connecting).length).toBe(0);
+    // No more than the server has room for.
+    for (const socket of sockets) socket.resume();
+    await expect.poll(() => refused, { timeout: 20_000 }).toBeGreaterThanOrEqual(1000 - 256);
+    expect(openSockets()).toBe(open);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
+  await expect.poll(() => steps().catch(() => 0), { timeout: 20_000 }).toBeGreaterThan(before);
+}
 
 it.each(['SIGINT', 'SIGKILL'] as const)('a page is there until %s has ended the run', async (signal) => {
   const folder = newFolder();
@@ -25,6 +62,7 @@ it.each(['SIGINT', 'SIGKILL'] as const)('a page is there until %s has ended the 
   const [, url] = /^page: (http:\/\/127\.0\.0\.1:\d+\/)#token=[\w-]{22}\n$/.exec(said)!;
   const { runs } = (await (await fetch(`${url}api/runs`)).json()) as { runs: { name: string }[] };
   expect(runs).toMatchObject([{ name: 'run-1' }]);
+  if (signal === 'SIGINT' && process.platform === 'linux') await crowd(url, run.process.pid!);
   run.process.kill(signal);
   const { code, stdout } = await run.finished;
   expect(code).toBe(signal === 'SIGINT' ? 130 : null);
