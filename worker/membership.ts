@@ -141,12 +141,12 @@ export class Membership {
         this.#allReduce(message);
         break;
       case 'commit':
-        this.#answer('commit', async ({ member }) => {
+        this.#answer('commit', async ({ member, parameters }) => {
           const started = performance.now();
           await member.commit(message);
           this.#steps++;
           const milliseconds = performance.now() - started;
-          this.#connection.send({ kind: 'applied', round: message.round, milliseconds });
+          this.#connection.send({ kind: 'applied', round: message.round, ...parameters.takeSent(), milliseconds });
         });
         break;
       case 'fetch':
@@ -219,7 +219,7 @@ export class Membership {
     allReduce.restart();
     member.restart(round);
     this.#isSynced = true;
-    this.#connection.send({ kind: 'applied', round, milliseconds: 0 });
+    this.#connection.send({ kind: 'applied', round, bytes: 0, bytesBetweenHosts: 0, milliseconds: 0 });
   }
 
   /** As they are after `round`: whatever is asked for next waits until they are sent. */

@@ -13,6 +13,8 @@ export interface ExchangeCounts {
 
 const sentBy = ({ bytesSent: bytes, bytesBetweenHosts }: ExchangeCounts): SentBytes => ({ bytes, bytesBetweenHosts });
 
+const nothing: SentBytes = { bytes: 0, bytesBetweenHosts: 0 };
+
 export class Activity {
   readonly #totals: WorkerTotals;
   readonly #trace: Timeline | undefined;
@@ -37,8 +39,9 @@ export class Activity {
       compute: (task) => timed(self.compute(task), (_, computed) => this.computed(self, computed, task.round, 0)),
       allReduce: (plan) =>
         timed(self.allReduce(plan), (milliseconds) => this.reduced(self, milliseconds, plan.round, sentBy(sent), 0)),
+      // What it sends of parameters is counted by whoever shares them out.
       commit: (update) =>
-        timed(self.commit(update), (milliseconds) => this.updated(self, milliseconds, update.round, 0)),
+        timed(self.commit(update), (milliseconds) => this.updated(self, milliseconds, update.round, nothing, 0)),
       evaluate: (batches) => timed(self.evaluate(batches), (milliseconds) => this.evaluated(self, milliseconds, 0)),
     };
   }
@@ -67,8 +70,9 @@ export class Activity {
     this.#trace?.span(worker, 'exchange', milliseconds, ago, { step: round + 1, bytes: sent.bytes });
   }
 
-  updated(worker: Worker, milliseconds: number, round: number, ago: number): void {
-    this.#totals.updated(worker, milliseconds);
+  /** @param sent of updated parameters */
+  updated(worker: Worker, milliseconds: number, round: number, sent: SentBytes, ago: number): void {
+    this.#totals.updated(worker, milliseconds, sent);
     this.#trace?.span(worker, 'update', milliseconds, ago, { step: round + 1 });
   }
 

@@ -5,6 +5,7 @@
 import type { Worker } from '../../src/pool/round-worker.js';
 import { type AllReducePlan, usesLinks } from '../../src/reduce/plan.js';
 import type { PowerSgdRule } from '../../src/reduce/power-sgd.js';
+import { type ParameterShare, shareIn } from '../../src/reduce/shares.js';
 import type { Clock } from './clock.js';
 import type { Computing } from './computing.js';
 import { numberHosts } from './hosts.js';
@@ -21,6 +22,8 @@ export interface AllReduceAttemptsOptions {
   readonly bytes: number;
   /** Of a gradient that travels in factors. */
   readonly compression?: Compression;
+  /** Where optimizer state is sharded: the shares of those of some workers that have one, and the coordinator's of all else. */
+  readonly shares?: (present: readonly Worker[]) => readonly ParameterShare[];
   /** Milliseconds that an exchange may make no progress, besides the time that its bytes need. */
   readonly silence: number;
 }
@@ -34,6 +37,8 @@ export interface Compression {
 /** What an attempt came to: without `squares`, another one is needed. */
 interface Attempt {
   readonly algorithm: AllReducePlan['algorithm'];
+  /** Who has which part of the total, where not all have all. */
+  readonly shares?: readonly ParameterShare[];
   /** Sum of squares of the total gradient. */
   readonly squares?: number;
 }
@@ -42,6 +47,10 @@ interface Attempt {
 const slowestLink = 1e6;
 /** Below this a butterfly has nothing to share out. */
 const smallSlab = 1 << 20;
+
+/** Whether a butterfly is wanted where workers have links. */
+export const wantsButterfly = ({ algorithm, bytes }: Pick<AllReduceAttemptsOptions, 'algorithm' | 'bytes'>): boolean =>
+  algorithm === 'butterfly' || (algorithm === 'auto' && bytes >= smallSlab);
 
 export class AllReduceAttempts {
   readonly #round: number;
@@ -80,7 +89,7 @@ export class AllReduceAttempts {
   async next(): Promise<Attempt> {
     const { clock, roster, silence, bytes } = this.#options;
     const plan = this.#plan();
-    const { algorithm, attempt } = plan;
+    const { algorithm, attempt, shares } = plan;
     const byId = new Map([roster.self, ...roster.followers()].map((worker) => [worker.id, worker]));
     for (const { id } of plan.members) this.#ask(byId.get(id)!, plan);
     this.#members = new Set(plan.members.map(({ id }) => byId.get(id)!));
@@ -117,7 +126,7 @@ export class AllReduceAttempts {
       }
       this.#computing.failed(event.worker, event.error);
     }
-    return { squares: this.#agreed(results), algorithm };
+    return { squares: this.#agreed(plan, results), algorithm, shares };
   }
 
   #ask(worker: Worker, plan: AllReducePlan): void {
@@ -129,15 +138,18 @@ export class AllReduceAttempts {
   }
 
   #plan(): AllReducePlan {
-    const { roster, algorithm, precision, bytes, compression } = this.#options;
+    const { roster, precision, compression } = this.#options;
     const nodesOf = (worker: Worker) => this.#computing.heldBy(worker);
     const followers = roster.followers().filter((worker) => !this.#computing.isLost(worker));
     const holds = (worker: Worker) => nodesOf(worker).length > 0;
     const hosts = numberHosts(roster, followers, holds, !this.#starOnly);
     const memberOf = (worker: Worker) => ({ id: worker.id, host: hosts.get(worker.id)!, nodes: nodesOf(worker) });
     const holders = followers.filter(holds);
-    const wanted = algorithm === 'butterfly' || (algorithm === 'auto' && bytes >= smallSlab);
-    const butterfly = wanted && !this.#starOnly && holders.length > 1 && roster.linked(holders);
+    const dealt = this.#options.shares?.(followers);
+    const owners = followers.filter(({ id }) => dealt?.some((share) => share.id === id));
+    const pays = dealt ? owners.length > 0 : holders.length > 1;
+    const linked = pays && roster.linked([...new Set([...holders, ...owners])]);
+    const butterfly = linked && !this.#starOnly && wantsButterfly(this.#options);
     // Whoever has sums can do without the coordinator; others get the total through it, for links they may have none.
     const alone = !roster.selfKeepsUp && holders.length === followers.length && (butterfly || holders.length === 1);
     const members = (alone ? followers : [roster.self, ...followers]).map(memberOf);
@@ -148,6 +160,8 @@ export class AllReduceAttempts {
       precision,
       members,
       algorithm: butterfly ? 'butterfly' : 'star',
+      // In a star the coordinator has the total before anybody, and updates for all.
+      ...(dealt && { shares: butterfly ? dealt : [{ id: roster.self.id, from: 0, to: dealt.at(-1)!.to }] }),
       ...(compression && {
         warm: [roster.self, ...holders].every((worker) => !holds(worker) || compression.warmed.has(worker)),
       }),
@@ -181,7 +195,7 @@ export class AllReduceAttempts {
    * Every replica has to come to the same total. A worker that has another one than the coordinator is dropped; where the
    * coordinator has none, it adds up itself what they send next time.
    */
-  #agreed(results: ReadonlyMap<number, number>): number | undefined {
+  #agreed({ shares }: AllReducePlan, results: ReadonlyMap<number, number>): number | undefined {
     const { roster } = this.#options;
     const own = results.get(roster.self.id);
     if (own === undefined) {
@@ -190,12 +204,15 @@ export class AllReduceAttempts {
       this.#starOnly = true;
       return undefined;
     }
-    const wrong = roster.followers().filter(({ id }) => results.has(id) && !Object.is(results.get(id), own));
+    const expected = (id: number) => (shares ? roster.allReduce.squaresIn(shareIn(shares, id)) : own);
+    const told = roster.followers().filter(({ id }) => results.has(id));
+    const wrong = told.filter(({ id }) => !Object.is(results.get(id), expected(id)));
     for (const worker of wrong) {
+      const { id } = worker;
       this.#computing.forget(worker);
       roster.lose(
         worker,
-        `its total gradient has the squared norm ${results.get(worker.id)}, the coordinator's ${own}`,
+        `its total gradient has the squared norm ${results.get(id)}, the coordinator's ${expected(id)}`,
       );
     }
     return wrong.length === 0 ? own : undefined;

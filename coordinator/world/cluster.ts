@@ -20,7 +20,7 @@ import type { Trainer } from '../training/trainer.js';
 import type { AllReduceAttemptsOptions } from './all-reduce-attempts.js';
 import { systemClock } from './clock.js';
 import { type OwnState, StateLostError } from './own-state.js';
-import { runRound } from './round.js';
+import { type RoundResult, runRound } from './round.js';
 import { type OuterStep, planRound, type RoundPlace } from './round-plan.js';
 import type { Sharding } from './sharding.js';
 import { spreadEvaluation } from './spread.js';
@@ -200,6 +200,7 @@ export class Cluster implements Trainer {
   summarize(): void {
     const { report, world, round, outer, sharding, isReproducible } = this.#parts;
     const steps = Math.max(1, this.#steps);
+    sharding?.count();
     report({
       event: 'summary',
       steps: this.#steps,
@@ -229,6 +230,7 @@ export class Cluster implements Trainer {
   async #round(place: RoundPlace): Promise<number> {
     const { world, options, outer, round: settings } = this.#parts;
     const plan = planRound(options, outer, place);
+    await this.#parts.sharding?.deal();
     const result = await runRound(plan.task, { ...settings, roster: world, clock: systemClock });
     const { losses, norms, divisor, update } = plan.decide(result);
     this.stepLosses.set(losses, place.step);
@@ -236,10 +238,9 @@ export class Cluster implements Trainer {
     if (!update) return 0;
     this.#divisor = divisor;
     for (const { start, rows } of result.used) this.#used.set(rows, start);
-    // Each sum but one has to be sent once, and the total to each member but one.
+    // Each sum but one has to be sent once, and the total, or what is updated by it, to each member but one.
     this.#fewestBytes += (result.contributors + result.members - 2) * settings.bytes;
-    await this.#parts.sharding?.deal();
-    this.#commit(update);
+    this.#commit(update, result);
     // Steps of the warm-up leave no factors.
     const { compression } = settings;
     if (compression) compression.warmed = update.round < compression.rule.warmUpSteps ? new Set() : result.holders;
@@ -248,9 +249,9 @@ export class Cluster implements Trainer {
   }
 
   /** From here on the round counts. Remote workers are told first: they apply it while the coordinator does. */
-  #commit(decided: Update): void {
+  #commit(decided: Update, { shares }: RoundResult): void {
     const { world, own, sharding } = this.#parts;
-    const update = sharding ? sharding.commit(decided) : decided;
+    const update = sharding && shares ? sharding.commit(decided, shares) : decided;
     for (const worker of world.followers()) void worker.commit(update);
     own.commit(update);
     world.advance(update.round);

@@ -1,5 +1,5 @@
 /** What goes out to a worker, in order: nothing overtakes the blob under way, and rows go ahead of the work that needs them. */
-import type { ParameterRange } from '../../src/reduce/parameter-exchange.js';
+import type { ParameterRange } from '../../src/reduce/shares.js';
 import type { SlabParts } from '../../src/reduce/slab-frame.js';
 import { type BlobSource, bytesSource } from '../../src/wire/blob.js';
 import type { Connection } from '../../src/wire/connection.js';

@@ -3,8 +3,8 @@ import { type LockstepError, WireError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import type { Computed, ComputeTask, EvaluationBatch, RoundUpdate, Worker } from '../../src/pool/round-worker.js';
 import type { Landing } from '../../src/reduce/landings.js';
-import type { ParameterRange } from '../../src/reduce/parameter-exchange.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
+import type { ParameterRange } from '../../src/reduce/shares.js';
 import type { SlabFrame, SlabParts } from '../../src/reduce/slab-frame.js';
 import type { BlobSource } from '../../src/wire/blob.js';
 import type { Connection } from '../../src/wire/connection.js';
@@ -209,7 +209,7 @@ export class RemoteWorker implements Worker {
       case 'applied':
         // Whoever confirms that it has the parameters has updated nothing.
         if (this.standing.apply(message.round)) handlers.activated(this);
-        else activity.updated(this, message.milliseconds, message.round, ago);
+        else activity.updated(this, message.milliseconds, message.round, message, ago);
         break;
       case 'evaluated':
         this.#questions.evaluated(message);

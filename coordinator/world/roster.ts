@@ -1,5 +1,6 @@
 /** What rounds and evaluations ask of the world. */
 import type { Computed, Worker } from '../../src/pool/round-worker.js';
+import type { ParameterRange } from '../../src/reduce/shares.js';
 import type { Capacity } from './assign.js';
 
 /** Thrown by `Worker.allReduce` when not the worker but its link to a peer was lost. */
@@ -23,6 +24,8 @@ export interface Roster {
     readonly bytesReceived: number;
     /** Who owes it something. */
     waitingFor(): readonly { readonly id: number; readonly bytes: number }[];
+    /** Sum of squares of a range of the total. */
+    squaresIn(range: ParameterRange): number;
   };
   /** Workers that can be given shards now; the coordinator first, if it computes. */
   able(): readonly Worker[];

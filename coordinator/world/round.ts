@@ -17,6 +17,8 @@ export interface RoundResult {
   readonly squares: number;
   readonly used: readonly RowsAt[];
   readonly algorithm: AllReducePlan['algorithm'];
+  /** Who has which part of the total, where not all have all. */
+  readonly shares: AllReducePlan['shares'];
   readonly attempts: number;
   /** Workers whose sums went into the total, and all who hold it now. */
   readonly contributors: number;
@@ -35,10 +37,18 @@ export async function runRound(task: RoundTask, options: AllReduceAttemptsOption
     const attempts = new AllReduceAttempts(task, options, mail, computing);
     for (;;) {
       await computing.done();
-      const { squares, algorithm } = await attempts.next();
+      const { squares, algorithm, shares } = await attempts.next();
       const { count, members: holders } = attempts;
       if (squares === undefined) continue;
-      return { ...sumsOf(task, computing), squares, algorithm, attempts: count, members: holders.size, holders };
+      return {
+        ...sumsOf(task, computing),
+        squares,
+        algorithm,
+        shares,
+        attempts: count,
+        members: holders.size,
+        holders,
+      };
     }
   } finally {
     forget();

@@ -1,6 +1,7 @@
 /**
  * Optimizer state that is sharded over the workers: who has which share, and help where a worker is not sent what others have updated.
- * The coordinator has the state of all, as it has to for checkpoints: nobody's loss costs anything.
+ * The coordinator has the state of all, as it has to for checkpoints: nobody's loss costs anything. Where everything goes through
+ * it anyway, it updates for all, and workers have no state.
  * Rajbhandari et al., "ZeRO: memory optimizations toward training trillion parameter models" (2020), stage 1.
  */
 import type { ClusterConfig } from '../../src/config/cluster.js';
@@ -10,20 +11,16 @@ import type { Update } from '../../src/optimizer/decide.js';
 import { averageMomentum } from '../../src/optimizer/weight-average.js';
 import type { TrainingOptions } from '../../src/pool/pool-options.js';
 import type { RoundUpdate } from '../../src/pool/round-worker.js';
-import {
-  dealShares,
-  exceptOf,
-  type ParameterExchange,
-  type ParameterShare,
-  type ShardedStep,
-} from '../../src/reduce/parameter-exchange.js';
+import type { ParameterExchange, ShardedStep } from '../../src/reduce/parameter-exchange.js';
+import { type AllReduceLayout, shareUnit } from '../../src/reduce/segments.js';
+import { dealShares, exceptOf, type ParameterShare, rangeBefore } from '../../src/reduce/shares.js';
 import { bytesSource } from '../../src/wire/blob.js';
 import type { RemoteWorker } from './remote.js';
 import type { World } from './world.js';
 
 /** @throws ConfigError when the state of this optimizer cannot be sharded */
 export function checkSharding(
-  { optimizerState, sync }: ClusterConfig,
+  { optimizerState, sync, compression }: ClusterConfig,
   { optimizer, layout }: Pick<TrainingOptions, 'optimizer' | 'layout'>,
 ): void {
   if (optimizerState === 'replicated') return;
@@ -34,6 +31,12 @@ export function checkSharding(
     refuse(
       'with cluster.sync.local the optimizer of a replica begins each round anew',
       'leave cluster.optimizerState out: nothing of it is kept from round to round',
+    );
+  }
+  if (compression) {
+    refuse(
+      'with cluster.compression the total is made of factors, which every worker needs all of',
+      'leave one of the two out',
     );
   }
   const [name] = Object.keys(optimizer);
@@ -60,18 +63,29 @@ export interface ShardingOptions {
   readonly world: Pick<World, 'followers' | 'linked' | 'reach' | 'committed' | 'totals'>;
   /** The coordinator's replica, which is looked at between two steps. */
   readonly self: { read(round: number, look: () => Promise<void>): Promise<void> };
-  readonly parameters: Pick<ParameterExchange, 'send'>;
+  readonly parameters: Pick<ParameterExchange, 'send' | 'takeSent'>;
   /** Of the coordinator: the state of all. */
   readonly slots: readonly Float32Array[];
-  readonly trainable: number;
+  readonly layout: AllReduceLayout;
+  readonly precision: ClusterConfig['precision'];
+  /** Whether sums go between workers where those have links. */
+  readonly butterfly: boolean;
   /** Milliseconds after which the coordinator sends what others have not. */
   readonly patience: number;
 }
 
+/** A worker, and what it has the state of as after the last step. */
+interface Dealt {
+  readonly worker: RemoteWorker;
+  readonly share: ParameterShare;
+}
+
 export class Sharding {
   readonly #options: ShardingOptions;
-  /** Who has which share, in the order of the parameters. */
-  #dealt: readonly { readonly worker: RemoteWorker; readonly share: ParameterShare }[] = [];
+  /** In the order of the parameters: all of them, or nothing. */
+  #dealt: readonly Dealt[] = [];
+  /** Workers whose state is older. */
+  readonly #stale = new Set<RemoteWorker>();
   /** The step that was committed last. */
   #last: { readonly round: number; readonly step: ShardedStep } | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -80,49 +94,67 @@ export class Sharding {
     this.#options = options;
   }
 
-  /** Deals out the state anew where other workers are there than before. To be called before a commit. */
+  /** Adds what the coordinator has sent of updated parameters to what workers have. */
+  count(): void {
+    this.#options.world.totals.crossed(this.#options.parameters.takeSent());
+  }
+
+  /** Deals out the state anew where other workers are there than before, or some have not updated what is theirs. To be called before a step. */
   async deal(): Promise<void> {
-    const { world, slots, trainable } = this.#options;
-    if (this.#isDealt(this.#active())) return;
+    const { world, layout, precision } = this.#options;
+    if (this.#isDealt(this.#owners())) return;
     await world.reach();
-    const workers = this.#active();
+    const workers = this.#owners();
     const shares = dealShares(
-      trainable,
+      layout.state,
+      shareUnit(precision),
       workers.map(({ id }) => id),
     );
     const before = this.#dealt;
     this.#dealt = workers.map((worker, i) => ({ worker, share: shares[i] }));
-    for (const { worker, share } of this.#dealt) {
-      const { from, to } = share;
-      world.totals.holds(worker, slots.length * (to - from) * 4);
-      const held = before.find((each) => each.worker === worker)?.share;
-      if (from === to || (held?.from === from && held.to === to)) continue;
-      const parts = slots.map(
-        ({ buffer, byteOffset }) => new Uint8Array(buffer, byteOffset + from * 4, (to - from) * 4),
-      );
-      // One that is lost meanwhile is told of by the world.
-      worker
-        .transfer('slots', bytesSource(Buffer.concat(parts)), '', world.committed - 1, undefined, { from, to })
-        .catch(() => {});
+    for (const { worker } of before) if (!workers.includes(worker)) world.totals.holds(worker, 0);
+    for (const dealt of this.#dealt) {
+      const held = before.find(({ worker }) => worker === dealt.worker)?.share;
+      const isHeld = held?.from === dealt.share.from && held.to === dealt.share.to;
+      if (!isHeld || this.#stale.has(dealt.worker)) this.#hand(dealt);
     }
+    this.#stale.clear();
   }
 
-  /** Who updates what in a step that is about to be committed. */
-  commit(update: Update): RoundUpdate {
+  #hand({ worker, share }: Dealt): void {
+    const { world, slots, layout } = this.#options;
+    const { from, to } = rangeBefore(share, layout.trainable);
+    world.totals.holds(worker, slots.length * (to - from) * 4);
+    if (from === to) return;
+    const parts = slots.map(({ buffer, byteOffset }) => new Uint8Array(buffer, byteOffset + from * 4, (to - from) * 4));
+    // One that is lost meanwhile is told of by the world.
+    worker
+      .transfer('slots', bytesSource(Buffer.concat(parts)), '', world.committed - 1, undefined, { from, to })
+      .catch(() => {});
+  }
+
+  /** The shares of a step; those of workers that are not present, or have no state, are the coordinator's. */
+  sharesAmong(present: readonly { readonly id: number }[]): readonly ParameterShare[] {
+    const { layout } = this.#options;
+    if (this.#dealt.length === 0) return [{ id: 0, from: 0, to: layout.state }];
+    const isHere = (id: number) => present.some((worker) => worker.id === id);
+    return this.#dealt.map(({ share }) => (isHere(share.id) ? share : { ...share, id: 0 }));
+  }
+
+  /** Who updates what in a step that is about to be committed. @param shares as its total was scattered */
+  commit(update: Update, shares: readonly ParameterShare[]): RoundUpdate {
     // The next update changes what they still wait for.
     this.#help(() => true);
-    const { world, trainable, patience } = this.#options;
+    const { world, patience } = this.#options;
     const followers = world.followers();
-    const isHere = (worker: RemoteWorker) => followers.includes(worker);
-    const owners = this.#dealt.filter(({ worker }) => isHere(worker)).map(({ worker }) => worker);
-    const shares =
-      owners.length === 0
-        ? dealShares(trainable, [0])
-        : this.#dealt.map(({ worker, share }) => (isHere(worker) ? share : { ...share, id: 0 }));
+    const isHere = (id: number) => followers.some((worker) => worker.id === id);
+    const updating = shares.map((share) => (isHere(share.id) ? share : { ...share, id: 0 }));
+    const owners = followers.filter(({ id }) => updating.some((share) => share.id === id));
     const linked = world.linked(owners) ? owners : [];
     const idsOf = (workers: readonly RemoteWorker[]) => workers.map(({ id }) => id);
     const others = followers.filter((worker) => !linked.includes(worker));
-    const step = { shares, linked: idsOf(linked), others: idsOf(others) };
+    const step = { shares: updating, linked: idsOf(linked), others: idsOf(others) };
+    for (const { worker } of this.#dealt) if (!owners.includes(worker)) this.#stale.add(worker);
     this.#last = { round: update.round, step };
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#help(() => true), patience).unref();
@@ -160,11 +192,19 @@ export class Sharding {
       .catch(() => {});
   }
 
-  #active(): RemoteWorker[] {
-    return this.#options.world.followers().filter(({ standing }) => standing.state === 'active');
+  /** Workers that can have shares: none where their sums go through the coordinator. */
+  #owners(): RemoteWorker[] {
+    const { world, butterfly } = this.#options;
+    const active = world.followers().filter(({ standing }) => standing.state === 'active');
+    return butterfly && active.length > 1 && world.linked(active) ? active : [];
   }
 
-  #isDealt(active: readonly RemoteWorker[]): boolean {
-    return active.length === this.#dealt.length && active.every((worker, i) => this.#dealt[i].worker === worker);
+  #isDealt(workers: readonly RemoteWorker[]): boolean {
+    const { length } = this.#dealt;
+    return (
+      workers.length === length &&
+      workers.every((worker, i) => this.#dealt[i].worker === worker) &&
+      this.#stale.size === 0
+    );
   }
 }

@@ -16,6 +16,7 @@ import { portableEngine } from '../prepare/choose-engine.js';
 import { Timeline } from '../training/timeline.js';
 import type { ListenAddress } from './address.js';
 import { Admission } from './admission.js';
+import { wantsButterfly } from './all-reduce-attempts.js';
 import { systemClock } from './clock.js';
 import { Cluster } from './cluster.js';
 import { JoinLimits } from './join-limits.js';
@@ -170,6 +171,7 @@ async function open(
       algorithm: config.allReduce,
       bytes: bytesOf(options, config),
       compression: config.compression && { rule: config.compression.powerSgd, warmed: new Set() },
+      shares: sharding && ((present) => sharding.sharesAmong(present)),
       silence: config.silence * 1000,
     },
     outer,
@@ -237,7 +239,9 @@ function buildWorld(
         self: member,
         parameters,
         slots: pool.slots,
-        trainable: layout.trainable,
+        layout,
+        precision: config.precision,
+        butterfly: wantsButterfly({ algorithm: config.allReduce, bytes: sumBytes(layout, config.precision) }),
         patience: config.silence * 1000,
       })
     : undefined;

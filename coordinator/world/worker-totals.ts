@@ -25,7 +25,7 @@ export interface OptimizerState {
 type WorkerCounts = { -readonly [key in keyof WorkerSummary]: WorkerSummary[key] };
 
 export class WorkerTotals {
-  /** Of gradients, by all workers in exchanges. */
+  /** Of gradients, by all workers in exchanges, and of parameters that they updated for others. */
   readonly gradients = { bytes: 0, bytesBetweenHosts: 0 };
   readonly #state: OptimizerState;
   readonly #hosts = new Set<string>();
@@ -77,12 +77,17 @@ export class WorkerTotals {
 
   exchanged({ name }: Worker, milliseconds: number, { bytes, bytesBetweenHosts }: SentBytes): void {
     this.#counts.get(name)!.exchangeSeconds += milliseconds / 1000;
-    this.gradients.bytes += bytes;
-    this.gradients.bytesBetweenHosts += bytesBetweenHosts;
+    this.crossed({ bytes, bytesBetweenHosts });
   }
 
-  updated({ name }: Worker, milliseconds: number): void {
+  updated({ name }: Worker, milliseconds: number, sent: SentBytes): void {
     this.#counts.get(name)!.updateSeconds += milliseconds / 1000;
+    this.crossed(sent);
+  }
+
+  crossed({ bytes, bytesBetweenHosts }: SentBytes): void {
+    this.gradients.bytes += bytes;
+    this.gradients.bytesBetweenHosts += bytesBetweenHosts;
   }
 
   /** @param bytes of optimizer state that it has now */

@@ -1,13 +1,10 @@
 /** This process as a worker of a world: its pool, and the all-reduce that adds up its sums with those of the others. */
 import { WireError } from '../errors.js';
 import type { MetricTotals } from '../evaluate/output-metrics.js';
-import {
-  checkShares,
-  type ParameterExchange,
-  type ParameterRange,
-  type ShardedStep,
-} from '../reduce/parameter-exchange.js';
+import { NORM_BLOCK } from '../reduce/norm.js';
+import type { ParameterExchange, ShardedStep } from '../reduce/parameter-exchange.js';
 import type { AllReducePlan } from '../reduce/plan.js';
+import { checkShares, type ParameterRange, rangeBefore, shareIn } from '../reduce/shares.js';
 import { checkBatches, checkTask } from './check-task.js';
 import type { ThreadPool } from './pool.js';
 import type { RoundOptions, UpdateOptions } from './pool-options.js';
@@ -128,9 +125,12 @@ export class Member implements Worker {
   /** What is to be updated here; of the coordinator all. @throws WireError when the state of it is not here */
   #rangeIn({ shares }: ShardedStep): ParameterRange | undefined {
     if (this.id === 0) return undefined;
-    checkShares(shares, this.#pool.options.layout.trainable);
-    const { from, to } = shares.find(({ id }) => id === this.id) ?? { from: 0, to: 0 };
-    if (from === to || (from === this.#held.from && to === this.#held.to)) return { from, to };
+    const { trainable, state } = this.#pool.options.layout;
+    // To the coordinator falls what was dealt to a member that is lost.
+    checkShares(shares, state, NORM_BLOCK);
+    const range = shareIn(shares, this.id);
+    const { from, to } = rangeBefore(range, trainable);
+    if (from === to || (from === this.#held.from && to === this.#held.to)) return range;
     throw new WireError(
       `an update of the parameters [${from}, ${to}) was asked for, whose optimizer state is not here`,
       'the coordinator must run the same version of Lockstep',
@@ -141,6 +141,7 @@ export class Member implements Worker {
   restart(round: number): void {
     this.#round = round;
     this.#applied = round;
+    this.#held = { from: 0, to: 0 };
     this.#parameters.restart(round);
   }
 

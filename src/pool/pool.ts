@@ -4,7 +4,7 @@ import { activeShards, examplesBefore, rowsUsed } from '../data/geometry.js';
 import type { MetricTotals } from '../evaluate/output-metrics.js';
 import { RunMetrics } from '../evaluate/run-metrics.js';
 import type { Update } from '../optimizer/decide.js';
-import type { ParameterRange } from '../reduce/parameter-exchange.js';
+import type { ParameterRange } from '../reduce/shares.js';
 import { nodePlan, type TreeNode } from '../reduce/tree.js';
 import { Control, StoppedError } from './control.js';
 import { Crew } from './crew.js';
@@ -228,7 +228,7 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     return this.#roundSlots.offsetOf(node);
   }
 
-  /** Takes the optimizer step of a round, whose total gradient is in the region `total`. @param range if not of all parameters */
+  /** Takes the optimizer step of a round, whose total gradient is in the region `total`. @param range if not of all that changes */
   async apply(this: ThreadPool<MemberPoolOptions>, update: Update, range?: ParameterRange): Promise<void> {
     await this.#crew.run({ kind: 'apply', update, range });
   }

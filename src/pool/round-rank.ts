@@ -3,7 +3,7 @@ import { activeShards } from '../data/geometry.js';
 import { createOptimizer } from '../optimizer/create-optimizer.js';
 import type { SlabPiece } from '../optimizer/optimizer.js';
 import { piecesIn } from '../optimizer/share.js';
-import type { ParameterRange } from '../reduce/parameter-exchange.js';
+import type { ParameterRange } from '../reduce/shares.js';
 import { nodePlan } from '../reduce/tree.js';
 import type { Control } from './control.js';
 import type { PhaseClock } from './phase-clock.js';
@@ -56,17 +56,20 @@ export class RoundRank {
     this.#clock.mark('reduce');
   }
 
-  /** Applies the total of a round to this rank's slice, or to its part of a range. */
+  /** Applies the total of a round to this rank's slice, or to its part of a range, all of whose pieces may be cut. */
   apply({ update, range }: ApplyTask): void {
     this.#clock.start();
-    this.#slice.update(range ? this.#partOf(range) : this.#share, this.#spec.shared.offsets.total, update);
+    const { total } = this.#spec.shared.offsets;
+    if (range) {
+      const part = this.#partOf(range);
+      this.#slice.update(piecesIn(this.#pieces, part.from, part.to), total, update, part);
+    } else this.#slice.update(this.#share, total, update);
     this.#clock.mark('update');
   }
 
-  /** Of a range of the parameters, all of whose pieces may be cut. */
-  #partOf({ from, to }: ParameterRange): SlabPiece[] {
+  #partOf({ from, to }: ParameterRange): ParameterRange {
     const units = (to - from) / 16;
     const border = (rank: number) => from + Math.floor((rank * units) / this.#spec.threads) * 16;
-    return piecesIn(this.#pieces, border(this.#rank), border(this.#rank + 1));
+    return { from: border(this.#rank), to: border(this.#rank + 1) };
   }
 }

@@ -5,6 +5,7 @@ import type { Optimizer, SlabPiece } from '../optimizer/optimizer.js';
 import { shareOf } from '../optimizer/share.js';
 import { NORM_BLOCK, normBlocks, sumSquares } from '../reduce/norm.js';
 import type { AllReduceLayout } from '../reduce/segments.js';
+import type { ParameterRange } from '../reduce/shares.js';
 import type { Addition } from '../reduce/tree.js';
 import type { SharedState } from './shared-state.js';
 
@@ -62,14 +63,19 @@ export class Slice {
   }
 
   /**
-   * Applies the optimizer to this thread's share of the parameters, and averages the new state of its slice.
+   * Applies the optimizer to pieces of the parameters, and averages the new state of a range: by default what this thread has of both.
    * @param total byte offset of the total gradient
    */
-  update(share: readonly SlabPiece[], total: number, { round, learningRate, gradientScale, stateScale }: Update): void {
+  update(
+    pieces: readonly SlabPiece[],
+    total: number,
+    { round, learningRate, gradientScale, stateScale }: Update,
+    { from: first, to: end }: ParameterRange = this.range,
+  ): void {
     const { layout, shared } = this.#spec;
     const { parameters, optimizer } = shared.offsets;
     const step = { number: round + 1, learningRate, gradientScale };
-    for (const { from, to, slots, rule } of share) {
+    for (const { from, to, slots, rule } of pieces) {
       const region = {
         parameters: parameters + from * 4,
         gradients: total + from * 4,
@@ -78,13 +84,12 @@ export class Slice {
       };
       rule(this.#kernels, region, step, this.#workspace);
     }
-    const { from, to } = this.range;
-    const start = Math.max(from, layout.trainable);
-    if (start < to) this.#kernels.scaledCopy(parameters + start * 4, total + start * 4, to - start, stateScale);
+    const start = Math.max(first, layout.trainable);
+    if (start < end) this.#kernels.scaledCopy(parameters + start * 4, total + start * 4, end - start, stateScale);
   }
 
   /** Floats of the slab that this slice has. */
-  get range(): { from: number; to: number } {
+  get range(): ParameterRange {
     const to = Math.min(this.#lastBlock * NORM_BLOCK, this.#spec.layout.state);
     return { from: Math.min(this.#firstBlock * NORM_BLOCK, to), to };
   }

@@ -1,7 +1,7 @@
 /** What a pool asks of each of its threads: one task a command, answered when the thread's share of it is done. */
 
 import type { Update } from '../optimizer/decide.js';
-import type { ParameterRange } from '../reduce/parameter-exchange.js';
+import type { ParameterRange } from '../reduce/shares.js';
 import type { RankStep, TreeNode } from '../reduce/tree.js';
 import type { LocalStep } from './round-worker.js';
 
@@ -44,7 +44,7 @@ export interface LocalTask {
 export interface ApplyTask {
   readonly kind: 'apply';
   readonly update: Update;
-  /** What of the parameters is updated here; absent where all are. */
+  /** What of the parameters, and of the model's state, is updated here; absent where all is. */
   readonly range?: ParameterRange;
 }
 

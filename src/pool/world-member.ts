@@ -59,9 +59,10 @@ export function becomeMember(
     memory,
     kernels: asked.kernels,
     parameters: pool.parameters.byteOffset,
-    trainable: layout.trainable,
+    changing: layout.state,
     ahead: longestLag + 2,
     send,
+    isNear: (id) => allReduce.isNear(id),
     refused,
   });
   return { allReduce, parameters, landings, member: new Member(id, name, pool, allReduce, parameters) };

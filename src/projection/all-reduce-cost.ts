@@ -107,7 +107,7 @@ export function addButterfly(course: Course, reduced: AllReduceShape): void {
     // Which pieces go from whom to whom: the key is child * holders + parent.
     const edges = new Map<number, number[]>();
     for (const piece of numbers) {
-      const parents = spanningTree('butterfly', world, piece, slab.pieces.length);
+      const parents = spanningTree('butterfly', world, (piece + 0.5) / slab.pieces.length);
       for (const [child, parent] of parents.entries()) {
         if (parent !== ROOT) add(edges, child * holders.length + parent, piece);
       }

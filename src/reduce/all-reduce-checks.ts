@@ -55,9 +55,9 @@ export function isOwed(from: number, frame: SlabFrame, owed: readonly Input[], i
   throw brokenSum(from, frame, mine.length > 0 ? `a sum of ${mine.join(', ')}` : 'no sum', 'this one');
 }
 
-/** @throws WireError when a total comes from somebody else than the parent */
-export function checkParent(from: number, frame: SlabFrame, parent: number | undefined): void {
-  if (from !== parent) throw brokenSum(from, frame, `the total from ${parent ?? 'nobody'}`, `it from ${from}`);
+/** @throws WireError when a total comes from somebody else than it should */
+export function checkSource(from: number, frame: SlabFrame, source: number | undefined): void {
+  if (from !== source) throw brokenSum(from, frame, `the total from ${source ?? 'nobody'}`, `it from ${from}`);
 }
 
 /** @param owed sums that are still to come @throws WireError unless it is the total, of sums that have all come */

@@ -1,7 +1,8 @@
 /** What a member's part in all-reduces is made with. */
 import type { WireError } from '../errors.js';
 import type { UpdateKernels } from '../kernels/load-kernels.js';
-import type { AllReduceLayout } from './segments.js';
+import { normBlocks } from './norm.js';
+import { type AllReduceLayout, SEGMENT } from './segments.js';
 import type { SlabParts } from './slab-frame.js';
 
 export interface AllReduceOptions {
@@ -28,4 +29,11 @@ export interface AllReduceOptions {
   readonly send: (to: number, frame: SlabParts) => void;
   /** Told of a frame that broke the protocol, as `receive` would have thrown, had its plan been there in time. */
   readonly refused: (from: number, error: WireError) => void;
+}
+
+/** What is kept of one sender. The last segment of each share may be small. */
+export function earlyLimit({ layout, earlyBytes }: Pick<AllReduceOptions, 'layout' | 'earlyBytes'>) {
+  const slabs = Math.ceil(earlyBytes / (layout.state * 4));
+  const frames = slabs * (Math.ceil(layout.state / SEGMENT) + Math.min(1000, normBlocks(layout.trainable)));
+  return { bytes: earlyBytes, frames };
 }

@@ -2,14 +2,13 @@
  * One member's part in making the total gradient of a round known to every member: fed with frames, it emits frames. It
  * knows nothing of sockets and of time. Each segment of the slab goes its own way (topology.ts): a member adds its own
  * sums and those of its children along the edges of the shard tree, sends what is left to its parent, and passes the
- * total, which comes back from there, on to its children.
+ * total, which comes back from there, on to its children. Of a reduce-scatter it keeps the total of its share alone.
  */
-import { WireError } from '../errors.js';
 import {
   brokenSum,
   checkChecksum,
-  checkParent,
   checkPayload,
+  checkSource,
   checkTotal,
   isLater,
   isOwed,
@@ -17,37 +16,27 @@ import {
   ownSum,
   stalePlan,
 } from './all-reduce-checks.js';
-import type { AllReduceOptions } from './all-reduce-options.js';
+import { type AllReduceOptions, earlyLimit } from './all-reduce-options.js';
 import { EarlyFrames } from './early.js';
 import { NORM_BLOCK, normBlocks, sumSquares, totalSquares } from './norm.js';
 import { Partials, type Sum } from './partials.js';
-import { type AllReducePlan, hostOf, type WirePrecision } from './plan.js';
-import { type Route, routesOf } from './routes.js';
-import { payloadBytes, SEGMENT, type Segment, segmentsOf } from './segments.js';
+import { type AllReducePlan, hostOf } from './plan.js';
+import { routesOf } from './routes.js';
+import { bytesOf, owedBytes, type SegmentWork } from './segment-work.js';
+import { segmentsOf, shareUnit } from './segments.js';
+import { checkShares, type ParameterRange, shareIn } from './shares.js';
 import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
 import type { TreeNode } from './tree.js';
 import { type Label, type SumPlace, Workbench } from './workbench.js';
 
-/** A segment under way. */
-interface SegmentWork extends Segment {
-  readonly route: Route;
-  readonly precision: WirePrecision;
-  /** Byte offset of the segment in the total. */
-  readonly at: number;
-  readonly partials: Partials;
-  done: boolean;
-}
-
 interface Running {
   readonly plan: AllReducePlan;
   readonly work: readonly SegmentWork[];
-  /** Segments whose total is not here yet. */
+  /** Segments that are not done. */
   left: number;
   readonly resolve: (squares: number) => void;
   readonly reject: (error: Error) => void;
 }
-
-const bytesOf = ({ floats, precision }: SegmentWork): number => payloadBytes(precision, floats);
 
 export class AllReduce {
   readonly #options: AllReduceOptions;
@@ -68,9 +57,7 @@ export class AllReduce {
     this.#options = options;
     this.#workbench = new Workbench(options.memory, options.kernels, options.scratch);
     this.#normSums = new Float64Array(normBlocks(options.layout.trainable));
-    const slabs = Math.ceil(options.earlyBytes / (options.layout.state * 4));
-    const frames = slabs * Math.ceil(options.layout.state / SEGMENT);
-    this.#early = new EarlyFrames({ bytes: options.earlyBytes, frames });
+    this.#early = new EarlyFrames(earlyLimit(options));
   }
 
   /** Bytes of numbers sent in this round, all attempts together. */
@@ -81,6 +68,11 @@ export class AllReduce {
   /** Of those, what went to other hosts. */
   get bytesBetweenHosts(): number {
     return this.#sentBetween;
+  }
+
+  /** Whether a member is on the same host, by the last plan. */
+  isNear(id: number): boolean {
+    return this.#near.has(id);
   }
 
   get bytesReceived(): number {
@@ -96,8 +88,9 @@ export class AllReduce {
    * Starts an all-reduce; one that is under way is given up. A round may be reduced again, with a higher attempt.
    *
    * @param own the sums that the plan says this member holds, and maybe others; they are left as they are
-   * @returns the sum of squares of the total over [0, trainable), the same bits on every member; not finite when a gradient
-   *   is not. Rejects with what `abort` is given, and with a WireError for a plan that cannot be followed.
+   * @returns the sum of squares of the total over [0, trainable), the same bits on every member; of a reduce-scatter, over
+   *   this member's share. Not finite when a gradient is not. Rejects with what `abort` is given, and with a WireError for a
+   *   plan that cannot be followed.
    */
   async begin(plan: AllReducePlan, own: readonly OwnSum[]): Promise<number> {
     const { round, attempt } = plan;
@@ -112,7 +105,7 @@ export class AllReduce {
     this.#near = new Set(plan.members.filter((member) => hostOf(member) === hostOf(self)).map(({ id }) => id));
     const sums = self.nodes.map((node) => ownSum(node, own));
     return new Promise((resolve, reject) => {
-      const running = { plan, work, left: work.length, resolve, reject };
+      const running = { plan, work, left: work.filter(({ done }) => !done).length, resolve, reject };
       this.#running = running;
       for (const segment of work) {
         for (const { low, high, offset } of sums) {
@@ -120,7 +113,8 @@ export class AllReduce {
         }
         this.#advance(running, segment);
       }
-      this.#replay();
+      this.#end(running);
+      this.#early.replay(this.#round, this.#attempt, (from, frame) => this.receive(from, frame), this.#options.refused);
     });
   }
 
@@ -174,47 +168,35 @@ export class AllReduce {
     this.#workbench.commit();
   }
 
+  /** Sum of squares of the last total over a range: of a share, the bits that its member has. */
+  squaresIn({ from, to }: ParameterRange): number {
+    return totalSquares(this.#normSums.subarray(from / NORM_BLOCK, Math.ceil(to / NORM_BLOCK)));
+  }
+
   /** Who still owes how many bytes. */
   waitingFor(): readonly { readonly id: number; readonly bytes: number }[] {
-    const owed = new Map<number, number>();
-    for (const segment of this.#running?.work ?? []) {
-      const { parent } = segment.route;
-      const bytes = bytesOf(segment);
-      const from = segment.partials.owed.map((input) => input.from);
-      if (from.length === 0 && !segment.done && parent !== undefined) from.push(parent);
-      for (const id of from) owed.set(id, (owed.get(id) ?? 0) + bytes);
-    }
-    return [...owed].map(([id, bytes]) => ({ id, bytes }));
+    return owedBytes(this.#running?.work ?? []);
   }
 
   #workOf(plan: AllReducePlan): SegmentWork[] {
-    const segments = segmentsOf(this.#options.layout, plan);
-    const routes = routesOf(plan, this.#options.self, segments.length);
+    const { layout } = this.#options;
+    if (plan.shares) checkShares(plan.shares, layout.state, shareUnit(plan.precision));
+    const segments = segmentsOf(layout, plan);
+    const routes = routesOf(plan, this.#options.self, segments);
     return segments.map((segment, number) => {
-      const at = this.#options.total + segment.start * 4;
+      const place = this.#options.total + segment.start * 4;
       const route = routes[number];
-      const partials = new Partials(this.#workbench, plan.shards, segment, at, route.inputs);
+      const partials = new Partials(this.#workbench, plan.shards, segment, place, route.inputs);
       const precision = segment.gradients ? plan.precision : 'float32';
       return {
         ...segment,
         number: number + (this.#options.firstSegment ?? 0),
         route,
         precision,
-        at,
+        place,
         partials,
-        done: false,
+        done: route.inputs.length === 0 && route.source === undefined,
       };
-    });
-  }
-
-  #replay(): void {
-    this.#early.replay(this.#round, this.#attempt, (from, frame) => {
-      try {
-        this.receive(from, frame);
-      } catch (error) {
-        if (!(error instanceof WireError)) throw error;
-        this.#options.refused(from, error);
-      }
     });
   }
 
@@ -226,17 +208,17 @@ export class AllReduce {
   }
 
   #receiveTotal(from: number, frame: SlabFrame, segment: SegmentWork, running: Running): boolean {
-    const { parent, children } = segment.route;
-    checkParent(from, frame, parent);
+    const { source, children } = segment.route;
+    checkSource(from, frame, source);
     if (segment.done) return false;
     checkTotal(from, frame, running.plan.shards, segment.partials.owed.length);
-    checkChecksum(from, frame, this.#workbench.unpack(frame, segment.at, segment.floats));
+    checkChecksum(from, frame, this.#workbench.unpack(frame, segment.place, segment.floats));
     this.#finish(running, segment);
     if (children.length === 0) return true;
     const bytes = frame.payload.length;
     // Halves lie where others will land.
     const payload =
-      frame.precision === 'float32' ? this.#workbench.view(segment.at, bytes) : new Uint8Array(frame.payload);
+      frame.precision === 'float32' ? this.#workbench.view(segment.place, bytes) : new Uint8Array(frame.payload);
     const copy = { header: sealSlab(frame), payload };
     for (const child of children) this.#send(child, copy, bytes);
     return true;
@@ -245,10 +227,21 @@ export class AllReduce {
   /** Sends what is ready once all inputs of a segment are here; ends the all-reduce with its last segment. */
   #advance(running: Running, segment: SegmentWork): void {
     const sums = segment.partials.release();
-    const { parent } = segment.route;
+    const { parent, source } = segment.route;
     if (sums.length > 0 && parent === undefined) this.#settle(running, segment, sums[0]);
-    if (sums.length > 0 && parent !== undefined) this.#sendPartials(segment, sums, parent);
-    if (running.left === 0) running.resolve(totalSquares(this.#normSums));
+    if (sums.length > 0 && parent !== undefined) {
+      this.#sendPartials(segment, sums, parent);
+      if (source === undefined) this.#done(running, segment);
+    }
+    this.#end(running);
+  }
+
+  #end(running: Running): void {
+    if (running.left > 0) return;
+    const { shares } = running.plan;
+    const { self } = this.#options;
+    const isAll = !shares || self === 0;
+    running.resolve(isAll ? totalSquares(this.#normSums) : this.squaresIn(shareIn(shares, self)));
   }
 
   #sendPartials(segment: SegmentWork, sums: readonly Sum[], parent: number): void {
@@ -258,10 +251,10 @@ export class AllReduce {
     for (const frame of frames) this.#send(parent, frame, bytes);
   }
 
-  /** At the root: the total goes to everybody, rounded if the plan says so, and what is kept here is what was sent. */
+  /** At the root: the total goes to who needs it, rounded if the plan says so, and what is kept here is what was sent. */
   #settle(running: Running, segment: SegmentWork, sum: Sum): void {
-    if (sum.place !== segment.at) this.#workbench.copy(segment.at, sum.place, segment.floats);
-    const frame = this.#pack(this.#label('total', sum), segment, segment.at, segment.at);
+    if (sum.place !== segment.place) this.#workbench.copy(segment.place, sum.place, segment.floats);
+    const frame = this.#pack(this.#label('total', sum), segment, segment.place, segment.place);
     this.#finish(running, segment);
     const bytes = bytesOf(segment);
     for (const child of segment.route.children) this.#send(child, frame, bytes);
@@ -279,6 +272,10 @@ export class AllReduce {
     const first = segment.start / NORM_BLOCK;
     const end = Math.min(first + Math.ceil(segment.floats / NORM_BLOCK), this.#normSums.length);
     sumSquares(kernels, total, layout.trainable, first, end, this.#normSums);
+    this.#done(running, segment);
+  }
+
+  #done(running: Running, segment: SegmentWork): void {
     segment.done = true;
     running.left--;
   }
@@ -289,7 +286,7 @@ export class AllReduce {
 
   #send(to: number, frame: SlabParts, bytes: number): void {
     this.#sent += bytes;
-    if (!this.#near.has(to)) this.#sentBetween += bytes;
+    if (!this.isNear(to)) this.#sentBetween += bytes;
     this.#options.send(to, frame);
   }
 }

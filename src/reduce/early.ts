@@ -46,12 +46,27 @@ export class EarlyFrames {
     this.#spare = [];
   }
 
-  /** Hands out the frames of an all-reduce, which are gone when `replay` returns, and drops those of earlier ones. */
-  replay(round: number, attempt: number, replay: (from: number, frame: SlabFrame) => void): void {
+  /**
+   * Hands out the frames of an all-reduce, which are gone when `replay` returns, and drops those of earlier ones.
+   * @param refused told of each that `receive` throws a WireError for
+   */
+  replay(
+    round: number,
+    attempt: number,
+    receive: (from: number, frame: SlabFrame) => void,
+    refused: (from: number, error: WireError) => void,
+  ): void {
     const order = ({ frame }: EarlyFrame) => frame.round - round || frame.attempt - attempt;
     const over = this.#frames.filter((early) => order(early) <= 0);
     this.#keep(this.#frames.filter((early) => order(early) > 0));
-    for (const early of over) if (order(early) === 0) replay(early.from, early.frame);
+    for (const { from, frame } of over.filter((early) => order(early) === 0)) {
+      try {
+        receive(from, frame);
+      } catch (error) {
+        if (!(error instanceof WireError)) throw error;
+        refused(from, error);
+      }
+    }
     const buffers = over.map(({ frame }) => new Uint8Array(frame.payload.buffer));
     this.#spare = [...this.#spare, ...buffers].slice(-mostSpare);
   }

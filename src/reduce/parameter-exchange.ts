@@ -6,22 +6,12 @@ import { WireError } from '../errors.js';
 import type { UpdateKernels } from '../kernels/load-kernels.js';
 import { EarlyFrames } from './early.js';
 import { LARGEST_SEGMENT } from './segments.js';
+import { exceptOf, type ParameterRange, type ParameterShare } from './shares.js';
 import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
-
-/** Floats of the trainable parameters, multiples of 16. */
-export interface ParameterRange {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** What a member has the optimizer state of, and updates for all. */
-export interface ParameterShare extends ParameterRange {
-  readonly id: number;
-}
 
 /** How a step is updated where its state is sharded. */
 export interface ShardedStep {
-  /** All parameters, in order. Those of the coordinator, which has the state of all, are nobody else's at the time. */
+  /** All that a step changes, in order. Shares of the coordinator, which has the state of all, are nobody else's at the time. */
   readonly shares: readonly ParameterShare[];
   /** Members that send each other what they have updated. */
   readonly linked: readonly number[];
@@ -36,10 +26,13 @@ export interface ParameterExchangeOptions {
   readonly kernels: Pick<UpdateKernels, 'checksum' | 'copyWithChecksum'>;
   /** Byte offset of the parameters. */
   readonly parameters: number;
-  readonly trainable: number;
+  /** Floats of them that a step changes: the trainable ones, and the state of the model. */
+  readonly changing: number;
   /** Rounds that one sender may be ahead. */
   readonly ahead: number;
   readonly send: (to: number, frame: SlabParts) => void;
+  /** Whether a member is on the same host. */
+  readonly isNear: (id: number) => boolean;
   /** Told of a frame that broke the protocol, as `receive` would have thrown, had its step been there in time. */
   readonly refused: (from: number, error: WireError) => void;
 }
@@ -60,13 +53,21 @@ export class ParameterExchange {
   #pieces = new Map<number, number>();
   #missing = new Set<number>();
   #waiting: Waiting | undefined;
+  #sent = { bytes: 0, bytesBetweenHosts: 0 };
 
   constructor(options: ParameterExchangeOptions) {
     this.#options = options;
-    const { trainable, ahead } = options;
+    const { changing, ahead } = options;
     // Each of a thousand shares may end with a piece that is not full.
-    const frames = ahead * (Math.ceil(trainable / LARGEST_SEGMENT) + 1000);
-    this.#early = new EarlyFrames({ bytes: ahead * trainable * 4, frames });
+    const frames = ahead * (Math.ceil(changing / LARGEST_SEGMENT) + 1000);
+    this.#early = new EarlyFrames({ bytes: ahead * changing * 4, frames });
+  }
+
+  /** Bytes of numbers sent since this was asked last, and of those what went to other hosts. */
+  takeSent(): { readonly bytes: number; readonly bytesBetweenHosts: number } {
+    const sent = this.#sent;
+    this.#sent = { bytes: 0, bytesBetweenHosts: 0 };
+    return sent;
   }
 
   /** Sends what this member has updated. Resolves when it has all that others have. Rejects with what `abort` is given. */
@@ -87,7 +88,7 @@ export class ParameterExchange {
     }
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
-      this.#replay();
+      this.#early.replay(this.#round, 0, (from, frame) => this.receive(from, frame), this.#options.refused);
       this.#settle();
     });
   }
@@ -95,7 +96,7 @@ export class ParameterExchange {
   /** Sends ranges of the parameters as they are now to some members. */
   send(round: number, ranges: readonly ParameterRange[], to: readonly number[]): void {
     if (to.length === 0) return;
-    const { memory, kernels, parameters, send } = this.#options;
+    const { memory, kernels, parameters, send, isNear } = this.#options;
     for (const { from, to: end } of ranges.flatMap(piecesOf)) {
       const [at, floats] = [parameters + from * 4, end - from];
       // A copy: the next step changes the parameters, whoever is still to be sent these.
@@ -111,6 +112,8 @@ export class ParameterExchange {
         checksum: kernels.checksum(at, floats) >>> 0,
       });
       for (const id of to) send(id, { header, payload });
+      this.#sent.bytes += to.length * payload.length;
+      this.#sent.bytesBetweenHosts += to.filter((id) => !isNear(id)).length * payload.length;
     }
   }
 
@@ -156,17 +159,6 @@ export class ParameterExchange {
     this.#waiting = undefined;
   }
 
-  #replay(): void {
-    this.#early.replay(this.#round, 0, (from, frame) => {
-      try {
-        this.receive(from, frame);
-      } catch (error) {
-        if (!(error instanceof WireError)) throw error;
-        this.#options.refused(from, error);
-      }
-    });
-  }
-
   /** @returns the checksum of what came */
   #put({ payload }: SlabFrame, start: number, floats: number): number {
     const { memory, kernels, parameters } = this.#options;
@@ -177,10 +169,6 @@ export class ParameterExchange {
   }
 }
 
-/** What a member has not updated itself. */
-export const exceptOf = (shares: readonly ParameterShare[], id: number): ParameterShare[] =>
-  shares.filter((share) => share.id !== id);
-
 /** As large as frames may be. */
 function piecesOf({ from, to }: ParameterRange): ParameterRange[] {
   return Array.from({ length: Math.ceil((to - from) / LARGEST_SEGMENT) }, (_, i) => {
@@ -188,29 +176,6 @@ function piecesOf({ from, to }: ParameterRange): ParameterRange[] {
     return { from: start, to: Math.min(start + LARGEST_SEGMENT, to) };
   });
 }
-
-/** Equal shares of the parameters for members, in order. */
-export function dealShares(trainable: number, ids: readonly number[]): ParameterShare[] {
-  const units = trainable / UNIT;
-  const border = (i: number) => Math.floor((i * units) / ids.length) * UNIT;
-  return ids.map((id, i) => ({ id, from: border(i), to: border(i + 1) }));
-}
-
-/** @throws WireError unless the shares are all parameters, in order */
-export function checkShares(shares: readonly ParameterShare[], trainable: number): void {
-  let end = 0;
-  for (const { from, to } of shares) {
-    if (from !== end || to < from || to % UNIT !== 0) throw notAll(trainable);
-    end = to;
-  }
-  if (end !== trainable) throw notAll(trainable);
-}
-
-const notAll = (trainable: number): WireError =>
-  new WireError(
-    `the shares of a step are not the parameters [0, ${trainable}) in order`,
-    'the coordinator must run the same version of Lockstep',
-  );
 
 const broken = (from: number, { segment, round, payload }: SlabFrame, why: string): WireError =>
   new WireError(

@@ -1,5 +1,6 @@
 /** Who holds which sums of a round, and along which trees they are to be added. */
 import type { ClusterConfig } from '../config/cluster.js';
+import type { ParameterShare } from './shares.js';
 import type { TreeNode } from './tree.js';
 
 export type WirePrecision = ClusterConfig['precision'];
@@ -27,6 +28,11 @@ export interface AllReducePlan {
    * has no nodes, and in a star of several.
    */
   readonly members: readonly PlanMember[];
+  /**
+   * A reduce-scatter: each part of the total goes to the coordinator, and to whom it is the share of. Absent where all
+   * members get all of it.
+   */
+  readonly shares?: readonly ParameterShare[];
 }
 
 export const hostOf = ({ host, id }: PlanMember): number => host ?? id;

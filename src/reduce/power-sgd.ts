@@ -14,6 +14,7 @@ import { type LowRankLayout, type LowRankMatrix, lowRankLayout } from './low-ran
 import { normBlocks, sumSquares, totalSquares } from './norm.js';
 import { orthonormalize } from './orthonormal.js';
 import type { AllReducePlan } from './plan.js';
+import type { ParameterRange } from './shares.js';
 import type { SlabFrame } from './slab-frame.js';
 
 export interface PowerSgdRule {
@@ -127,6 +128,15 @@ export class PowerSgd {
     this.#kernels.copy(places.start, places.second, this.#layout.second.state);
     this.#kept = 1 - this.#kept;
     this.#changed = false;
+  }
+
+  /** As of AllReduce; there are no shares of a total that is made of factors. */
+  squaresIn(range: ParameterRange): number {
+    return this.#stages.plain.squaresIn(range);
+  }
+
+  isNear(id: number): boolean {
+    return this.#stages.plain.isNear(id);
   }
 
   waitingFor(): readonly { readonly id: number; readonly bytes: number }[] {

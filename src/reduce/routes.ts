@@ -2,7 +2,8 @@
 import { WireError } from '../errors.js';
 import { foldNodes } from './fold.js';
 import type { AllReducePlan } from './plan.js';
-import { ROOT, spanningTree } from './topology.js';
+import type { Segment } from './segments.js';
+import { coordinateOf, ROOT, spanningTree } from './topology.js';
 import type { TreeNode } from './tree.js';
 
 /** A sum that a member needs, and the id of the member that it comes from: itself or a child. */
@@ -11,8 +12,10 @@ export interface Input extends TreeNode {
 }
 
 export interface Route {
-  /** Id of the member that gets the sums that are left here and sends the total; undefined at the root. */
+  /** Id of the member that gets the sums that are left here; undefined at the root. */
   readonly parent: number | undefined;
+  /** Id of the member that sends the total; undefined at the root, and where none comes. */
+  readonly source: number | undefined;
   /** Ids of those that get the total from here. */
   readonly children: readonly number[];
   readonly inputs: readonly Input[];
@@ -22,22 +25,34 @@ export interface Route {
 
 /**
  * @param self id of the member
- * @returns a route for each segment; segments with the same spanning tree share one
+ * @returns a route for each segment; segments with the same way share one
  * @throws WireError when the nodes of all members do not add up to the step, or `self` is not among them
  */
-export function routesOf(plan: AllReducePlan, self: number, segments: number): Route[] {
+export function routesOf(
+  plan: AllReducePlan,
+  self: number,
+  segments: readonly Pick<Segment, 'owner' | 'at'>[],
+): Route[] {
   checkPlan(plan, self);
+  const { algorithm, members } = plan;
   const routes = new Map<string, Route>();
-  return Array.from({ length: segments }, (_, segment) => {
-    const parents = spanningTree(plan.algorithm, plan.members, segment, segments);
-    const key = parents.join();
-    const route = routes.get(key) ?? routeOf(plan, self, parents);
+  return segments.map(({ owner, at }) => {
+    // An owner that has sums is the root.
+    const coordinate = owner === undefined ? at : (coordinateOf(members, owner, at) ?? at);
+    const parents = spanningTree(algorithm, members, coordinate);
+    const key = `${parents.join()} ${owner}`;
+    const route = routes.get(key) ?? routeOf(plan, self, parents, owner);
     routes.set(key, route);
     return route;
   });
 }
 
-function routeOf({ members, shards }: AllReducePlan, self: number, parents: readonly number[]): Route {
+function routeOf(
+  { members, shards }: AllReducePlan,
+  self: number,
+  parents: readonly number[],
+  owner: number | undefined,
+): Route {
   const childrenOf = (place: number) => [...members.keys()].filter((child) => parents[child] === place);
   const outputsOf = (place: number): TreeNode[] =>
     foldNodes([...members[place].nodes, ...childrenOf(place).flatMap(outputsOf)], shards);
@@ -50,15 +65,37 @@ function routeOf({ members, shards }: AllReducePlan, self: number, parents: read
       from: members[source].id,
     })),
   );
+  const source = owner === undefined ? (of: number) => parents[of] : scattered(members, parents, owner);
   return {
-    parent: parents[place] === ROOT ? undefined : members[parents[place]].id,
-    children: childrenOf(place).map((child) => members[child].id),
+    parent: idAt(members, parents[place]),
+    source: idAt(members, source(place)),
+    children: [...members.keys()].filter((child) => source(child) === place).map((child) => members[child].id),
     inputs,
     outputs: outputsOf(place),
   };
 }
 
-function checkPlan({ round, members, shards }: AllReducePlan, self: number): void {
+const idAt = (members: AllReducePlan['members'], place: number): number | undefined =>
+  place === ROOT ? undefined : members[place].id;
+
+/**
+ * From whom a member gets the total of a segment that is the share of one: the root sends it to the coordinator, which is the
+ * first member, and to the owner; to one without sums, to whom there may be no link, the coordinator passes it on.
+ * @returns the place; `ROOT` for the root and for who gets none
+ */
+function scattered(
+  members: AllReducePlan['members'],
+  parents: readonly number[],
+  owner: number,
+): (place: number) => number {
+  const root = parents.indexOf(ROOT);
+  return (place) => {
+    if (place === root || (place !== 0 && members[place].id !== owner)) return ROOT;
+    return place === 0 || members[place].nodes.length > 0 ? root : 0;
+  };
+}
+
+function checkPlan({ round, members, shards, shares }: AllReducePlan, self: number): void {
   const remedy = 'the coordinator must run the same version of Lockstep';
   if (!members.some(({ id }) => id === self)) {
     throw new WireError(
@@ -66,6 +103,8 @@ function checkPlan({ round, members, shards }: AllReducePlan, self: number): voi
       remedy,
     );
   }
+  if (shares && members[0].id !== 0)
+    throw new WireError(`the all-reduce of round ${round} has shares, and leaves out the coordinator`, remedy);
   const left = foldNodes(
     members.flatMap(({ nodes }) => nodes),
     shards,

@@ -2,6 +2,7 @@
 import type { SlabLayout } from '../model/slab.js';
 import { NORM_BLOCK } from './norm.js';
 import type { AllReducePlan, WirePrecision } from './plan.js';
+import type { ParameterShare } from './shares.js';
 
 /** The regions of a slab that an all-reduce has to do with. */
 export type AllReduceLayout = Pick<SlabLayout, 'trainable' | 'state'>;
@@ -20,6 +21,10 @@ export interface Segment {
   readonly floats: number;
   /** Whether it holds nothing but gradients. State that a step computes, such as moving means, always travels as it is. */
   readonly gradients: boolean;
+  /** The member whose share it is a part of; none where all members get its total. */
+  readonly owner: number | undefined;
+  /** Coordinate of its middle, from 0 to 1: in that share, or else in the slab. */
+  readonly at: number;
 }
 
 /**
@@ -34,18 +39,28 @@ export function segmentFloats(state: number, holders: number): number {
   return floats;
 }
 
+/** Floats that shares of a reduce-scatter are cut in, so that each is whole segments. */
+export const shareUnit = (precision: WirePrecision): number => (precision === 'float32' ? NORM_BLOCK : SEGMENT);
+
 /** @param plan the same on every member. What rounding loses is kept by segment: those never change their size */
 export function segmentsOf(
   { trainable, state }: AllReduceLayout,
-  { members, precision }: Pick<AllReducePlan, 'members' | 'precision'>,
+  { members, precision, shares }: Pick<AllReducePlan, 'members' | 'precision' | 'shares'>,
 ): Segment[] {
   const holders = members.filter(({ nodes }) => nodes.length > 0).length;
   const size = precision === 'float32' ? segmentFloats(state, holders) : SEGMENT;
-  return Array.from({ length: Math.ceil(state / size) }, (_, number) => {
-    const start = number * size;
-    const floats = Math.min(size, state - start);
-    return { number, start, floats, gradients: start + floats <= trainable };
-  });
+  const segments: Segment[] = [];
+  const cut = ({ id, from, to }: Omit<ParameterShare, 'id'> & { readonly id?: number }) => {
+    const count = Math.ceil((to - from) / size);
+    for (let i = 0; i < count; i++) {
+      const start = from + i * size;
+      const floats = Math.min(size, to - start);
+      const gradients = start + floats <= trainable;
+      segments.push({ number: segments.length, start, floats, gradients, owner: id, at: (i + 0.5) / count });
+    }
+  };
+  for (const share of shares ?? [{ from: 0, to: state }]) cut(share);
+  return segments;
 }
 
 /** Numbers that share a scale in int8. */

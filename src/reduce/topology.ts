@@ -16,16 +16,14 @@ export const ROOT = -1;
  * none, of the root of all. In both, other members without sums are children of the coordinator, which is the first member
  * where it takes part.
  *
- * @param segments how many segments the slab has
+ * @param at coordinate of the segment in the slab, from 0 to 1
  * @returns for each member, by its place in the list, the place of its parent; `ROOT` for the root
  */
 export function spanningTree(
   algorithm: AllReducePlan['algorithm'],
   members: readonly PlanMember[],
-  segment: number,
-  segments: number,
+  at: number,
 ): number[] {
-  const at = (segment + 0.5) / segments;
   const parents = members.map(() => 0);
   const rootOf = (host: readonly number[], within: number) => attach(host, within, parents, (place) => place);
   const hosts = holdersByHost(members);
@@ -59,6 +57,19 @@ function holdersByHost(members: readonly PlanMember[]): number[][] {
     else hosts.set(host, [place]);
   }
   return [...hosts.values()];
+}
+
+/**
+ * Where in the slab a segment would lie whose root in a butterfly is a given member; undefined for one without sums.
+ * @param part from 0 to 1: the member is the root of many, along different trees
+ */
+export function coordinateOf(members: readonly PlanMember[], id: number, part: number): number | undefined {
+  const hosts = holdersByHost(members);
+  for (const [place, host] of hosts.entries()) {
+    const rank = host.findIndex((each) => members[each].id === id);
+    if (rank >= 0) return (place + (rank + part) / host.length) / hosts.length;
+  }
+  return undefined;
 }
 
 /**

@@ -3,8 +3,8 @@
  * and raw chunks of slabs and of blobs. C is the coordinator, W a worker; peers are workers among themselves.
  */
 import type { Computed, ComputeTask, EvaluationBatch, RoundUpdate } from '../pool/round-worker.js';
-import type { ParameterRange } from '../reduce/parameter-exchange.js';
 import type { AllReducePlan } from '../reduce/plan.js';
+import type { ParameterRange } from '../reduce/shares.js';
 
 /** Raised by every change that an older program would not understand. */
 export const protocolVersion = 8;
@@ -130,12 +130,12 @@ export interface AllReduceMessage extends AllReducePlan {
   readonly kind: 'allReduce';
 }
 
-/** W → C: I hold the total. */
+/** W → C: I hold the total, or what is to be here of it. */
 export interface Reduced {
   readonly kind: 'reduced';
   readonly round: number;
   readonly attempt: number;
-  /** Sum of squares of the total gradient: the same on every member, to the bit. */
+  /** Sum of squares of the total gradient, or of my share of it: the same on every member, to the bit. */
   readonly squares: number;
   /** Bytes that it sent for the exchange. */
   readonly bytes: number;
@@ -154,6 +154,9 @@ export interface Commit extends RoundUpdate {
 export interface Applied {
   readonly kind: 'applied';
   readonly round: number;
+  /** Bytes of updated parameters that it sent to others, and of those to other hosts. */
+  readonly bytes: number;
+  readonly bytesBetweenHosts: number;
   readonly milliseconds: number;
 }
 

@@ -2,7 +2,7 @@
 import { wirePrecisions } from '../config/cluster.js';
 import { RefusedError } from '../errors.js';
 import { phaseNames } from '../pool/pool-options.js';
-import type { ParameterRange } from '../reduce/parameter-exchange.js';
+import type { ParameterRange } from '../reduce/shares.js';
 import type { TreeNode } from '../reduce/tree.js';
 import {
   anyNumber,
@@ -65,9 +65,9 @@ const protocol: Check = (value, name) => {
   );
 };
 
-const shards = record({ low: whole(0, mostShards), high: whole(0, mostShards) });
+const shardRange = record({ low: whole(0, mostShards), high: whole(0, mostShards) });
 const node: Check = (value, name) => {
-  shards(value, name);
+  shardRange(value, name);
   const { low, high } = value as TreeNode;
   if (low >= high) refuse(low, `${name}.low`, `less than high, ${high}`);
 };
@@ -86,8 +86,9 @@ const range: Check = (value, name) => {
   const { from, to } = value as ParameterRange;
   if (from > to) refuse(from, `${name}.from`, `at most to, ${to}`);
 };
+const shares = list(mostMembers, record({ id: member, from: floats16, to: floats16 }));
 const sharded = record({
-  shares: list(mostMembers, record({ id: member, from: floats16, to: floats16 })),
+  shares,
   linked: list(mostMembers, member),
   others: list(mostMembers, member),
 });
@@ -154,6 +155,7 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
     precision: oneOfWords(...wirePrecisions),
     warm: optional(truth),
     shards: whole(1, mostShards),
+    shares: optional(shares),
     members: list(mostMembers, record({ id: member, host: optional(member), nodes }), distinct),
   },
   reduced: {
@@ -165,7 +167,7 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
     milliseconds,
   },
   commit: { round: u32, learningRate: finite, gradientScale: finite, stateScale: finite, sharded: optional(sharded) },
-  applied: { round: lastRound, milliseconds },
+  applied: { round: lastRound, bytes: size, bytesBetweenHosts: size, milliseconds },
   fetch: { round: lastRound },
   evaluate: { request: u32, batches: list(2 ** 20, record({ batch: u32, bucket, rows })) },
   evaluated: { request: u32, sums: doubles, counts, kept: float32s, milliseconds },

@@ -2,9 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { WireError } from '../../src/errors.js';
 import { loadUpdateKernels } from '../../src/kernels/load-kernels.js';
-import { normBlocks, sumSquares, totalSquares } from '../../src/reduce/norm.js';
+import { NORM_BLOCK, normBlocks, sumSquares, totalSquares } from '../../src/reduce/norm.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { SEGMENT } from '../../src/reduce/segments.js';
+import { dealShares, shareIn } from '../../src/reduce/shares.js';
 import { openSlab } from '../../src/reduce/slab-frame.js';
 import { deal, Gradients, randomNumbers, World } from '../support/all-reduces.js';
 import { reseal } from '../support/slab-frames.js';
@@ -145,6 +146,82 @@ describe.each(algorithms)('%s', (algorithm) => {
     expect(squares.map(Number.isFinite)).toEqual([false, false]);
     const { nonFinite } = world.members.get(0)!.exchange;
     expect(nonFinite.get(1)).toBeGreaterThan(0);
+  });
+});
+
+describe('a reduce-scatter', () => {
+  const shards = 8;
+  const gradients = new Gradients(shards, layout.state, 7);
+  const total = gradients.sum({ low: 0, high: shards });
+  /** Each member has the bits of its share, and the coordinator has all. */
+  const expectShares = (world: World, plan: AllReducePlan, squares: readonly number[]) => {
+    for (const [place, { id }] of plan.members.entries()) {
+      const { from, to } = id === 0 ? { from: 0, to: layout.state } : shareIn(plan.shares!, id);
+      const member = world.members.get(id)!;
+      expect(equal(member.total.subarray(from, to), total.subarray(from, to))).toBe(true);
+      expect(squares[place]).toBe(
+        world.members.get(0)!.exchange.squaresIn({ from, to: Math.min(to, layout.trainable) }),
+      );
+      expect(member.exchange.waitingFor()).toEqual([]);
+      expect(member.refusals).toEqual([]);
+    }
+    expect(Math.sqrt(squares[plan.members.findIndex(({ id }) => id === 0)])).toBe(norm(total));
+  };
+
+  it.each([
+    ['workers and a coordinator without threads', [1, 2, 3, 4], [1, 2, 3, 4]],
+    ['a coordinator with threads', [0, 1, 2], [1, 2]],
+    ['workers without sums, who have shares', [1, 3], [1, 2, 3, 4]],
+    ["a worker that is lost, whose share is the coordinator's", [1, 2, 4], [1, 2, 0, 4]],
+    ['one worker that has all sums', [2], [1, 2, 3]],
+  ])('of %s gives each its share', async (_, holders, owners) => {
+    const ids = [...new Set([0, ...holders, ...owners])];
+    const world = new World(ids, layout);
+    for (const round of [0, 1, 2]) {
+      const random = randomNumbers(50 + round);
+      const dealt = deal(holders, shards, random, round % 2 === 0);
+      const members = ids.map((id) => ({ id, nodes: dealt.find((member) => member.id === id)?.nodes ?? [] }));
+      const plan = planOf(members, shards, {
+        ...{ round, algorithm: 'butterfly' },
+        shares: dealShares(layout.state, NORM_BLOCK, owners),
+      });
+      expectShares(world, plan, await world.exchange(plan, gradients, random));
+    }
+  });
+
+  it('of a star leaves all to the coordinator', async () => {
+    const world = new World([0, 1, 2], layout);
+    const members = deal([0, 1, 2], shards, randomNumbers(4), true);
+    const plan = planOf(members, shards, { shares: dealShares(layout.state, NORM_BLOCK, [0]) });
+    expectShares(world, plan, await world.exchange(plan, gradients, randomNumbers(5)));
+    expect(world.members.get(1)!.exchange.bytesReceived).toBe(0);
+  });
+
+  it('sends (n - 1) / n of a slab, and the share to the coordinator', async () => {
+    const even = { trainable: SEGMENT * 4, state: SEGMENT * 4 };
+    const world = new World([0, 1, 2, 3, 4], even);
+    const nodes = (id: number) => (id === 0 ? [] : [{ low: id * 2 - 2, high: id * 2 }]);
+    const members = [0, 1, 2, 3, 4].map((id) => ({ id, nodes: nodes(id) }));
+    const shares = dealShares(even.state, NORM_BLOCK, [1, 2, 3, 4]);
+    const plan = planOf(members, 8, { algorithm: 'butterfly', shares });
+    await world.exchange(plan, new Gradients(8, even.state, 1), randomNumbers(3));
+    const slab = even.state * 4;
+    // Each sends another half of its sums, then a quarter.
+    expect(shares.map(({ id }) => world.members.get(id)!.exchange.bytesSent)).toEqual(shares.map(() => slab));
+    expect(world.members.get(0)!.exchange.bytesReceived).toBe(slab);
+  });
+
+  it.each([
+    ['that are not all', [{ id: 1, from: 0, to: NORM_BLOCK }], /the shares of a step are not the floats/],
+    [
+      'without a coordinator',
+      dealShares(layout.state, NORM_BLOCK, [1, 2]),
+      /has shares, and leaves out the coordinator/,
+    ],
+  ])('with shares %s is not followed', async (_, shares, problem) => {
+    const world = new World([1, 2], layout);
+    const plan = planOf(deal([1, 2], shards, randomNumbers(1), true), shards, { algorithm: 'butterfly', shares });
+    await expect(world.members.get(1)!.begin(plan, plan.members[0].nodes, gradients)).rejects.toThrow(problem);
   });
 });
 

@@ -2,13 +2,16 @@
 import { describe, expect, it } from 'vitest';
 import { WireError } from '../../src/errors.js';
 import { loadUpdateKernels } from '../../src/kernels/load-kernels.js';
-import { checkShares, dealShares, ParameterExchange } from '../../src/reduce/parameter-exchange.js';
+import { NORM_BLOCK } from '../../src/reduce/norm.js';
+import { ParameterExchange } from '../../src/reduce/parameter-exchange.js';
 import { LARGEST_SEGMENT } from '../../src/reduce/segments.js';
+import { checkShares, dealShares as dealUnits } from '../../src/reduce/shares.js';
 import { openSlab } from '../../src/reduce/slab-frame.js';
 import { inOne } from '../support/slab-frames.js';
 
 const trainable = 2 * LARGEST_SEGMENT + 48;
 const start = 64;
+const dealShares = (floats: number, ids: readonly number[]) => dealUnits(floats, NORM_BLOCK, ids);
 const numberAt = (i: number) => Math.fround(Math.sin(i));
 
 interface Sent {
@@ -28,7 +31,8 @@ function members(ids: readonly number[], shares = dealShares(trainable, ids)) {
       for (const { id, from, to } of shares)
         if (self === 0 || id === self) for (let i = from; i < to; i++) parameters[i] = numberAt(i);
       const exchange = new ParameterExchange({
-        ...{ self, memory, kernels: loadUpdateKernels(memory), parameters: start, trainable, ahead: 2 },
+        ...{ self, memory, kernels: loadUpdateKernels(memory), parameters: start, changing: trainable, ahead: 2 },
+        isNear: (id) => id === self,
         send: (to, frame) => sent.push({ from: self, to, bytes: inOne(frame) }),
         refused: (from, { problem }) => refused.push(`${from}: ${problem}`),
       });
@@ -48,23 +52,23 @@ describe('shares', () => {
       trainable,
       Array.from({ length: count }, (_, i) => i + 1),
     );
-    expect(() => checkShares(shares, trainable)).not.toThrow();
+    expect(() => checkShares(shares, trainable, NORM_BLOCK)).not.toThrow();
     const sizes = shares.map(({ from, to }) => to - from);
-    expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(16);
+    expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(NORM_BLOCK);
   });
 
   it.each([
-    [[{ id: 1, from: 0, to: 16 }]],
+    [[{ id: 1, from: 0, to: NORM_BLOCK }]],
     [[{ id: 1, from: 0, to: trainable + 16 }]],
-    [[{ id: 1, from: 16, to: trainable }]],
+    [[{ id: 1, from: NORM_BLOCK, to: trainable }]],
     [
       [
-        { id: 1, from: 0, to: 8 },
-        { id: 2, from: 8, to: trainable },
+        { id: 1, from: 0, to: 16 },
+        { id: 2, from: 16, to: trainable },
       ],
     ],
   ])('%j are refused', (shares) => {
-    expect(() => checkShares(shares, trainable)).toThrow(WireError);
+    expect(() => checkShares(shares, trainable, NORM_BLOCK)).toThrow(WireError);
   });
 });
 

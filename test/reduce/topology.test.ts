@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { hostOf, type PlanMember } from '../../src/reduce/plan.js';
 import { routesOf } from '../../src/reduce/routes.js';
-import { ROOT, spanningTree } from '../../src/reduce/topology.js';
+import { coordinateOf, ROOT, spanningTree } from '../../src/reduce/topology.js';
 import { treeNodes } from '../../src/reduce/tree.js';
 
 const upTo = (n: number) => Array.from({ length: n }, (_, index) => index + 1);
@@ -31,7 +31,7 @@ describe.each(algorithms)('%s', (algorithm) => {
       for (const world of [...worlds, [...upTo(n), undefined]]) {
         for (const segments of [1, 2, 7, 16]) {
           for (let segment = 0; segment < segments; segment++) {
-            const parents = spanningTree(algorithm, members(world), segment, segments);
+            const parents = spanningTree(algorithm, members(world), (segment + 0.5) / segments);
             expect(parents.filter((parent) => parent === ROOT).length).toBe(1);
             const deepest = Math.max(...parents.map((_, place) => depth(parents, place)));
             // Those without sums hang on the coordinator, which may hang on the root.
@@ -50,7 +50,7 @@ describe.each(algorithms)('%s', (algorithm) => {
 describe('star', () => {
   it('has the coordinator at its root, whatever it holds', () => {
     for (const world of [[1, 2, 3], [undefined, 1, 2], [3, undefined, 1], [1]]) {
-      expect(spanningTree('star', members(world), 3, 5)).toEqual(world.map((_, place) => (place === 0 ? ROOT : 0)));
+      expect(spanningTree('star', members(world), 0.7)).toEqual(world.map((_, place) => (place === 0 ? ROOT : 0)));
     }
   });
 });
@@ -58,7 +58,7 @@ describe('star', () => {
 describe('butterfly', () => {
   it.each([2, 4, 8, 16])('is recursive halving among %i: partners differ in one bit of their rank', (n) => {
     for (let segment = 0; segment < n * 4; segment++) {
-      const parents = spanningTree('butterfly', members(upTo(n)), segment, n * 4);
+      const parents = spanningTree('butterfly', members(upTo(n)), (segment + 0.5) / (n * 4));
       const root = Math.floor(segment / 4);
       parents.forEach((parent, rank) => {
         // Neighbours exchange first: a rank is out of it at the first bit in which it differs from the root.
@@ -75,7 +75,7 @@ describe('butterfly', () => {
       const roots = new Array(n).fill(0);
       const children = new Array(n).fill(0);
       for (let segment = 0; segment < segments; segment++) {
-        spanningTree('butterfly', members(upTo(n)), segment, segments).forEach((parent, place) => {
+        spanningTree('butterfly', members(upTo(n)), (segment + 0.5) / segments).forEach((parent, place) => {
           if (parent === ROOT) roots[place]++;
           else children[parent]++;
         });
@@ -95,7 +95,7 @@ describe('butterfly', () => {
 
   it('orders members by their shards, not by their ids', () => {
     // Ranks by shard: member 2, member 0, member 1. The pair of the first two is the larger half.
-    const parents = spanningTree('butterfly', members([5, 9, 2]), 0, 6);
+    const parents = spanningTree('butterfly', members([5, 9, 2]), 0.1);
     expect(parents).toEqual([2, 2, ROOT]);
   });
 });
@@ -121,6 +121,7 @@ function onHosts(hosts: readonly number[], shardsEach: readonly number[]): PlanM
 
 describe.each(algorithms)('%s over hosts', (algorithm) => {
   const segments = 8;
+  const places = Array.from({ length: segments }, (_, i) => ({ owner: undefined, at: (i + 0.5) / segments }));
   // A member, its coordinator among them, has one shard, or every third two, or the coordinator none.
   const shares = [(_: number) => 1, (id: number) => (id % 3 === 0 ? 2 : 1), (id: number) => (id === 0 ? 0 : 1)];
 
@@ -133,7 +134,7 @@ describe.each(algorithms)('%s over hosts', (algorithm) => {
           if (shards === 0) continue;
           const members = onHosts(hosts, shardsEach);
           const plan = { round: 0, attempt: 0, algorithm, precision: 'float32' as const, shards, members };
-          const routes = members.map(({ id }) => routesOf(plan, id, segments));
+          const routes = members.map(({ id }) => routesOf(plan, id, places));
           for (let segment = 0; segment < segments; segment++) {
             const across = hosts.map(() => 0);
             members.forEach((member, place) => {
@@ -155,13 +156,27 @@ describe.each(algorithms)('%s over hosts', (algorithm) => {
     }
   });
 
+  it('has any member with sums as the root of a butterfly', () => {
+    for (const hosts of groupings(6)) {
+      const world = onHosts(
+        hosts,
+        hosts.map((_, id) => id % 3),
+      );
+      for (const { id, nodes } of world) {
+        const at = [0.1, 0.5, 0.9].map((part) => coordinateOf(world, id, part));
+        const roots = at.map((each) => each && spanningTree('butterfly', world, each).indexOf(ROOT));
+        expect(roots).toEqual(at.map(() => (nodes.length > 0 ? id : undefined)));
+      }
+    }
+  });
+
   it('is what it is without hosts where each member has its own', () => {
     for (const count of upTo(9)) {
       const world = members(upTo(count));
       const apart = world.map((member) => ({ ...member, host: member.id }));
       for (let segment = 0; segment < segments; segment++) {
-        expect(spanningTree(algorithm, apart, segment, segments)).toEqual(
-          spanningTree(algorithm, world, segment, segments),
+        expect(spanningTree(algorithm, apart, (segment + 0.5) / segments)).toEqual(
+          spanningTree(algorithm, world, (segment + 0.5) / segments),
         );
       }
     }
@@ -172,7 +187,9 @@ it('shares the work of a host out among its members, in a star too', () => {
   const roots = new Map<number, number>();
   const world = onHosts([0, 1, 1, 1], [1, 1, 1, 1]);
   for (let segment = 0; segment < 9; segment++) {
-    const top = spanningTree('star', world, segment, 9).findIndex((parent, place) => parent === 0 && place > 0);
+    const top = spanningTree('star', world, (segment + 0.5) / 9).findIndex(
+      (parent, place) => parent === 0 && place > 0,
+    );
     roots.set(top, (roots.get(top) ?? 0) + 1);
   }
   expect(roots).toEqual(new Map([1, 2, 3].map((place) => [place, 3])));

@@ -89,7 +89,12 @@ export function newWorld(options: Partial<WorldOptions> = {}, prepare = async ()
     optimizerState: { bytes: 8e6, sharded: false },
     clock,
     signal: undefined,
-    allReduce: { receive: () => {}, waitingFor: () => [], bytesSent: 0, bytesBetweenHosts: 0, bytesReceived: 0 },
+    allReduce: {
+      receive: () => {},
+      waitingFor: () => [],
+      ...{ bytesSent: 0, bytesBetweenHosts: 0, bytesReceived: 0 },
+      squaresIn: () => 0,
+    },
     report: (event) => events.push(event),
     provision: {
       prepare,
@@ -119,7 +124,13 @@ export function newWorld(options: Partial<WorldOptions> = {}, prepare = async ()
   return { world, own, clock, events, synced, join, member, changes };
 }
 
-export const applied = (round: number): Message => ({ kind: 'applied', round, milliseconds: 1 });
+export const applied = (round: number): Message => ({
+  kind: 'applied',
+  round,
+  bytes: 0,
+  bytesBetweenHosts: 0,
+  milliseconds: 1,
+});
 export const update = (round: number) => ({ round, learningRate: 0.1, gradientScale: 1, stateScale: 1 });
 
 /** Commits a round, as a cluster does. */

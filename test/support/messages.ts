@@ -82,7 +82,7 @@ export const samples: { readonly [K in Message['kind']]: Extract<Message, { kind
     milliseconds: 1,
   },
   commit: { kind: 'commit', round: 9, learningRate: 1e-3, gradientScale: 1 / 96, stateScale: 1 / 96 },
-  applied: { kind: 'applied', round: 9, milliseconds: 0.5 },
+  applied: { kind: 'applied', round: 9, bytes: 0, bytesBetweenHosts: 0, milliseconds: 0.5 },
   fetch: { kind: 'fetch', round: 7 },
   evaluate: { kind: 'evaluate', request: 1, batches: [{ batch: 3, bucket: 1, rows: Int32Array.of(1, 2) }] },
   evaluated: {

@@ -139,7 +139,7 @@ export class FakeRoster implements Roster {
     patienceWith: (_, shards) => this.patience * shards,
     learn: (worker) => this.learned.push(worker),
   };
-  readonly allReduce = { bytesReceived: 0, waitingFor: () => this.owed };
+  readonly allReduce = { bytesReceived: 0, waitingFor: () => this.owed, squaresIn: () => 9 };
   /** Times that a round has waited for workers. */
   waits = 0;
   #listeners = new Set<(worker: Worker) => void>();

@@ -38,12 +38,13 @@ export async function betray(url: string, token: string, identity: Identity, tre
   const closed = later<Ending>();
   const arrived = ({ what, round }: Transfer) => {
     if (what === 'data') connection.send({ kind: 'ready' });
-    if (what === 'state') connection.send({ kind: 'applied', round, milliseconds: 0 });
+    if (what === 'state') connection.send({ kind: 'applied', round, bytes: 0, bytesBetweenHosts: 0, milliseconds: 0 });
   };
   const obey = (message: Message) => {
     if (message.kind === 'transfer') arriving = { ...message, left: message.bytes };
     if (message.kind === 'compute') connection.send(answerTo(message));
-    if (message.kind === 'commit') connection.send({ kind: 'applied', round: message.round, milliseconds: 0 });
+    if (message.kind === 'commit')
+      connection.send({ kind: 'applied', round: message.round, bytes: 0, bytesBetweenHosts: 0, milliseconds: 0 });
     if (message.kind === 'world') active.resolve(message);
   };
   connection.handle({

@@ -1,0 +1,54 @@
+/** Who updates which part of the parameters, where the optimizer's state is sharded. */
+import { WireError } from '../errors.js';
+
+/** Floats of a slab: of its parameters, or of their gradients. */
+export interface ParameterRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What a member updates for all. */
+export interface ParameterShare extends ParameterRange {
+  readonly id: number;
+}
+
+/**
+ * Equal shares of the floats [0, length) for members, in order.
+ * @param unit floats that are not cut
+ */
+export function dealShares(length: number, unit: number, ids: readonly number[]): ParameterShare[] {
+  const units = Math.ceil(length / unit);
+  const border = (i: number) => Math.min(length, Math.floor((i * units) / ids.length) * unit);
+  return ids.map((id, i) => ({ id, from: border(i), to: border(i + 1) }));
+}
+
+/** @throws WireError unless the shares are the floats [0, length) in order, cut in whole units */
+export function checkShares(shares: readonly ParameterShare[], length: number, unit: number): void {
+  let end = 0;
+  for (const { from, to } of shares) {
+    const isWhole = to === length || to % unit === 0;
+    if (from !== end || to < from || to > length || !isWhole) throw notAll(length);
+    end = to;
+  }
+  if (end !== length) throw notAll(length);
+}
+
+const notAll = (length: number): WireError =>
+  new WireError(
+    `the shares of a step are not the floats [0, ${length}) in order`,
+    'the coordinator must run the same version of Lockstep',
+  );
+
+/** What of a range lies before `end`: the parameters of it that have optimizer state. */
+export const rangeBefore = ({ from, to }: ParameterRange, end: number): ParameterRange => ({
+  from: Math.min(from, end),
+  to: Math.min(to, end),
+});
+
+/** The share of a member; nothing where it has none. */
+export const shareIn = (shares: readonly ParameterShare[], of: number): ParameterRange =>
+  shares.find(({ id }) => id === of) ?? { from: 0, to: 0 };
+
+/** What a member has not updated itself. */
+export const exceptOf = (shares: readonly ParameterShare[], of: number): ParameterShare[] =>
+  shares.filter(({ id }) => id !== of);
