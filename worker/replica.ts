@@ -17,6 +17,7 @@ import type { Landings } from '../src/reduce/landings.js';
 import type { ParameterExchange } from '../src/reduce/parameter-exchange.js';
 import type { SlabParts } from '../src/reduce/slab-frame.js';
 import type { Job } from '../src/wire/job.js';
+import { mpiCollective } from '../src/wire/mpi/mpi-collective.js';
 import { packedRowBytes } from '../src/wire/rows-blob.js';
 import type { ReplicaState } from '../src/wire/state-blob.js';
 
@@ -119,5 +120,5 @@ export async function startReplica(job: Job, examples: Examples, options: Replic
     // The coordinator's come before the first step.
     new Float32Array(layout.length),
   );
-  return { job, pool, ...becomeMember(pool, { id, name, send, refused }) };
+  return { job, pool, ...becomeMember(pool, { id, name, send, collective: mpiCollective, refused }) };
 }

@@ -1,5 +1,6 @@
 /** The report of an evaluation: its numbers, the data, how the training went, and how to come to all of it again. */
 import { dirname, join, relative } from 'node:path';
+import type { ClusterConfig } from '../../src/config/cluster.js';
 import { resolvedYaml } from '../../src/config/load-config.js';
 import { ofRole } from '../../src/data/field.js';
 import { runtimeVersion } from '../../src/engine/onnx/runtime.js';
@@ -106,13 +107,23 @@ function repetition(
   const train = run === undefined ? [] : [['npx', 'lockstep', ...again]];
   return {
     commands: [...train, evaluate].map((words) => words.map(quoted).join(' ')),
-    ...(config.cluster.precision !== 'float32' && {
-      note: `Gradients that cross a network as ${config.cluster.precision} (cluster.precision) depend on who computed what: a run over workers comes to the same bits only by chance.`,
-    }),
+    ...noteOn(config.cluster),
     config: resolvedYaml(config),
     seed: config.seed,
     parameters,
     versions: { Lockstep: ownVersion, 'Node.js': process.versions.node, 'ONNX Runtime': runtimeVersion() },
+  };
+}
+
+/** Where a run over workers has bits of its own. */
+function noteOn({ precision, allReduce }: ClusterConfig): Pick<Repetition, 'note'> {
+  const how =
+    allReduce === 'mpi'
+      ? 'are added up by MPI itself (cluster.allReduce)'
+      : precision !== 'float32' && `cross a network as ${precision} (cluster.precision)`;
+  if (!how) return {};
+  return {
+    note: `Gradients that ${how} depend on who computed what: a run over workers comes to the same bits only by chance.`,
   };
 }
 

@@ -2,8 +2,9 @@
  * The all-reduce of a round: attempt by attempt, until all who gave sums hold the same total. A link that breaks, a
  * worker that is lost or one that holds another total makes another attempt necessary, on another way or without it.
  */
+import { WireError } from '../../src/errors.js';
 import type { Worker } from '../../src/pool/round-worker.js';
-import { type AllReducePlan, usesLinks } from '../../src/reduce/plan.js';
+import { type AllReducePlan, type PlanMember, usesLinks } from '../../src/reduce/plan.js';
 import type { PowerSgdRule } from '../../src/reduce/power-sgd.js';
 import { type ParameterShare, shareIn } from '../../src/reduce/shares.js';
 import type { Clock } from './clock.js';
@@ -18,6 +19,8 @@ export interface AllReduceAttemptsOptions {
   readonly clock: Clock;
   readonly precision: AllReducePlan['precision'];
   readonly algorithm: 'auto' | AllReducePlan['algorithm'];
+  /** Whether the coordinator and these workers are all processes of one MPI job. */
+  readonly isWholeJob: (followers: readonly Worker[]) => boolean;
   /** Bytes of a sum on the wire. */
   readonly bytes: number;
   /** Of a gradient that travels in factors. */
@@ -50,7 +53,7 @@ const smallSlab = 1 << 20;
 
 /** Whether a butterfly is wanted where workers have links. */
 export const wantsButterfly = ({ algorithm, bytes }: Pick<AllReduceAttemptsOptions, 'algorithm' | 'bytes'>): boolean =>
-  algorithm === 'butterfly' || (algorithm === 'auto' && bytes >= smallSlab);
+  algorithm === 'butterfly' || (algorithm !== 'star' && bytes >= smallSlab);
 
 export class AllReduceAttempts {
   readonly #round: number;
@@ -93,7 +96,8 @@ export class AllReduceAttempts {
     const byId = new Map([roster.self, ...roster.followers()].map((worker) => [worker.id, worker]));
     for (const { id } of plan.members) this.#ask(byId.get(id)!, plan);
     this.#members = new Set(plan.members.map(({ id }) => byId.get(id)!));
-    const taking = plan.members.filter(({ id, nodes }) => id === roster.self.id || nodes.length > 0);
+    const isTaking = ({ id, nodes }: PlanMember) => id === roster.self.id || nodes.length > 0 || algorithm === 'mpi';
+    const taking = plan.members.filter(isTaking);
     const contributors = new Set(taking.map(({ id }) => id));
     const waiting = new Set(contributors);
     const results = new Map<number, number>();
@@ -109,6 +113,7 @@ export class AllReduceAttempts {
         continue;
       }
       if (!event) {
+        if (algorithm === 'mpi') throw this.#stuck(nameOf(byId, waiting), 'did not end it');
         this.#blame(plan, waiting);
         return { algorithm };
       }
@@ -118,7 +123,10 @@ export class AllReduceAttempts {
         waiting.delete(event.worker.id);
       }
       // What it held has to be computed again, and sums may have been on their way through it.
-      if (event.kind === 'lost' && contributors.has(event.worker.id)) return { algorithm };
+      if (event.kind === 'lost' && contributors.has(event.worker.id)) {
+        if (algorithm === 'mpi') throw this.#stuck(event.worker.name, 'is lost');
+        return { algorithm };
+      }
       if (event.kind !== 'broken' || event.attempt !== attempt) continue;
       if (event.error instanceof PeerLostError) {
         this.#starOnly = true;
@@ -145,13 +153,15 @@ export class AllReduceAttempts {
     const hosts = numberHosts(roster, followers, holds, !this.#starOnly);
     const memberOf = (worker: Worker) => ({ id: worker.id, host: hosts.get(worker.id)!, nodes: nodesOf(worker) });
     const holders = followers.filter(holds);
+    const byLibrary = this.#options.algorithm === 'mpi' && followers.length > 0 && this.#options.isWholeJob(followers);
     const dealt = this.#options.shares?.(followers);
     const owners = followers.filter(({ id }) => dealt?.some((share) => share.id === id));
     const pays = dealt ? owners.length > 0 : holders.length > 1;
     const linked = pays && roster.linked([...new Set([...holders, ...owners])]);
     const butterfly = linked && !this.#starOnly && wantsButterfly(this.#options);
     // Whoever has sums can do without the coordinator; others get the total through it, for links they may have none.
-    const alone = !roster.selfKeepsUp && holders.length === followers.length && (butterfly || holders.length === 1);
+    const alone =
+      !byLibrary && !roster.selfKeepsUp && holders.length === followers.length && (butterfly || holders.length === 1);
     const members = (alone ? followers : [roster.self, ...followers]).map(memberOf);
     return {
       round: this.#round,
@@ -159,13 +169,23 @@ export class AllReduceAttempts {
       shards: this.#shards,
       precision,
       members,
-      algorithm: butterfly ? 'butterfly' : 'star',
+      algorithm: byLibrary ? 'mpi' : butterfly ? 'butterfly' : 'star',
       // In a star the coordinator has the total before anybody, and updates for all.
       ...(dealt && { shares: butterfly ? dealt : [{ id: roster.self.id, from: 0, to: dealt.at(-1)!.to }] }),
       ...(compression && {
         warm: [roster.self, ...holders].every((worker) => !holds(worker) || compression.warmed.has(worker)),
       }),
     };
+  }
+
+  /** MPI has no way to give up a sum: who has begun it is of no use any more. */
+  #stuck(who: string, what: string): WireError {
+    const error = new WireError(
+      `the sum of step ${this.#round + 1} by MPI cannot end: ${who} ${what}`,
+      'resume the run, which goes on from its newest checkpoint; with cluster.allReduce: auto it goes on without workers that are lost',
+    );
+    this.#options.roster.allReduce.abort(error);
+    return error;
   }
 
   /** Nothing moves: give up links between workers first, then the workers that owe the coordinator something. */
@@ -218,3 +238,6 @@ export class AllReduceAttempts {
     return wrong.length === 0 ? own : undefined;
   }
 }
+
+const nameOf = (workers: ReadonlyMap<number, Worker>, ids: ReadonlySet<number>): string =>
+  [...ids].map((id) => workers.get(id)!.name).join(', ');

@@ -212,6 +212,7 @@ export class Cluster implements Trainer {
       reproducible: isReproducible(),
       precision: round.precision,
       rank: round.compression?.rule.rank ?? null,
+      sums: round.algorithm === 'mpi' ? 'mpi' : 'tree',
       optimizerState: sharding ? 'sharded' : 'replicated',
       local: outer ? { steps: outer.steps, replicas: outer.replicas } : null,
     });

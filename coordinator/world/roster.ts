@@ -26,6 +26,8 @@ export interface Roster {
     waitingFor(): readonly { readonly id: number; readonly bytes: number }[];
     /** Sum of squares of a range of the total. */
     squaresIn(range: ParameterRange): number;
+    /** Gives it up. */
+    abort(error: Error): void;
   };
   /** Workers that can be given shards now; the coordinator first, if it computes. */
   able(): readonly Worker[];

@@ -4,6 +4,7 @@ import { type NumericFingerprint, numericFingerprint } from '../../src/engine/on
 import { hostIdentity } from '../../src/ground/host-identity.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { RoundOptions, TrainingOptions, UpdateOptions } from '../../src/pool/pool-options.js';
+import type { Worker } from '../../src/pool/round-worker.js';
 import { becomeMember } from '../../src/pool/world-member.js';
 import { type PowerSgdRule, powerSgdFloats } from '../../src/reduce/power-sgd.js';
 import { sumBytes } from '../../src/reduce/segments.js';
@@ -11,6 +12,7 @@ import type { Reporter } from '../../src/report/events.js';
 import type { Unwritten } from '../../src/report/unwritten.js';
 import { generateToken } from '../../src/wire/handshake.js';
 import { listen } from '../../src/wire/listen.js';
+import { mpiCollective } from '../../src/wire/mpi/mpi-collective.js';
 import type { Certificate, Transport } from '../../src/wire/transport.js';
 import { portableEngine } from '../prepare/choose-engine.js';
 import { Timeline } from '../training/timeline.js';
@@ -28,6 +30,7 @@ import { Provision, packSupplies, type Supplies } from './provision.js';
 import type { QuorumOptions } from './quorum.js';
 import type { OuterStep } from './round-plan.js';
 import { checkSharding, Sharding } from './sharding.js';
+import { isWholeJob } from './whole-job.js';
 import { World } from './world.js';
 
 export interface ClusterChoices {
@@ -167,12 +170,8 @@ async function open(
     pool,
     ...parts,
     round: {
-      precision: config.precision,
-      algorithm: config.allReduce,
-      bytes: bytesOf(options, config),
-      compression: config.compression && { rule: config.compression.powerSgd, warmed: new Set() },
+      ...roundSettings(options, config, parts.world),
       shares: sharding && ((present) => sharding.sharesAmong(present)),
-      silence: config.silence * 1000,
     },
     outer,
     report,
@@ -186,6 +185,23 @@ async function open(
       await pool.close();
     },
   });
+}
+
+/** How sums of a step are made known to everybody. */
+function roundSettings(options: TrainingOptions, config: ClusterConfig, world: World) {
+  const { precision, allReduce: algorithm, compression, silence } = config;
+  return {
+    precision,
+    algorithm,
+    isWholeJob: (followers: readonly Worker[]) =>
+      isWholeJob(
+        mpiCollective(),
+        followers.map(({ id }) => world.remote(id)?.connection),
+      ),
+    bytes: bytesOf(options, config),
+    compression: compression && { rule: compression.powerSgd, warmed: new Set<object>() },
+    silence: silence * 1000,
+  };
 }
 
 /** Of a sum on the wire. */
@@ -207,6 +223,7 @@ function buildWorld(
     id: 0,
     name: 'coordinator',
     send: (to, frame) => world.remote(to)?.sendSlab(frame),
+    collective: mpiCollective,
     refused: (from, error) => world.blame(from, error),
   });
   const isSharded = config.optimizerState === 'sharded';

@@ -50,10 +50,11 @@ export const wirePrecisions = ['float32', 'bfloat16', 'float16', 'int8'] as cons
 export const clusterSchema = z
   .strictObject({
     allReduce: z
-      .enum(['auto', 'star', 'butterfly'])
+      .enum(['auto', 'star', 'butterfly', 'mpi'])
       .default('auto')
       .describe(
-        'How gradients are added up: star through the coordinator, butterfly between the workers. The bits are the same.',
+        'How gradients are added up: star through the coordinator, butterfly between the workers, to the same bits. mpi: by MPI itself, with ' +
+          'transport mpi, in an order of its own. It changes the result, and makes it depend on the workers.',
       ),
     transport: z
       .enum(['websocket', 'mpi'])
@@ -103,6 +104,32 @@ export const clusterSchema = z
       .describe('A shard that takes so many times the usual time is computed by another worker too.'),
   })
   .describe('How to train across machines. Read by `lockstep coordinator`.');
+
+/** @returns what excludes what: path in the section, why, and the remedy */
+export function clusterConflict({ allReduce, transport, compression, precision, sync, optimizerState }: ClusterConfig) {
+  if (allReduce === 'mpi' && transport !== 'mpi') {
+    return ['transport', 'MPI adds up only where it is the transport, too', 'set cluster.transport: mpi'] as const;
+  }
+  if (allReduce === 'mpi' && optimizerState === 'sharded') {
+    const message = 'MPI gives everybody the whole sum, and of sharded state each worker gets its share';
+    return ['optimizerState', message, 'set cluster.optimizerState: replicated, or cluster.allReduce: auto'] as const;
+  }
+  const ends = `or set cluster.${precision === 'float32' ? 'sync: step' : 'precision: float32'}`;
+  if (allReduce === 'mpi' && (compression || precision !== 'float32')) {
+    const [path, what] = compression ? (['compression', 'factors'] as const) : (['precision', precision] as const);
+    const message = `MPI adds up whole float32 numbers, and ${what} are asked for`;
+    return [path, message, `remove cluster.${path}, or set cluster.allReduce: auto`] as const;
+  }
+  if (compression && precision !== 'float32') {
+    const message = `${precision} rounds whole gradients, and powerSgd sends factors of them`;
+    return ['precision', message, `remove cluster.compression, ${ends}`] as const;
+  }
+  if (compression && sync !== 'step') {
+    const message = 'local steps exchange whole movements, and compression is for gradients of steps';
+    return ['sync', message, `remove cluster.compression, ${ends}`] as const;
+  }
+  return undefined;
+}
 
 export type ClusterConfig = z.output<typeof clusterSchema>;
 export type SyncConfig = ClusterConfig['sync'];

@@ -1386,9 +1386,9 @@ export interface RunConfigInput {
    */
   cluster?: {
     /**
-     * How gradients are added up: star through the coordinator, butterfly between the workers. The bits are the same.
+     * How gradients are added up: star through the coordinator, butterfly between the workers, to the same bits. mpi: by MPI itself, with transport mpi, in an order of its own. It changes the result, and makes it depend on the workers.
      */
-    allReduce?: 'auto' | 'star' | 'butterfly';
+    allReduce?: 'auto' | 'star' | 'butterfly' | 'mpi';
     /**
      * What carries gradients between machines. mpi: the MPI library that the job was started with (mpirun, srun). The bits are the same.
      */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { metricsSchema } from '../metrics/schema.js';
 import { augmentSchema } from './augment.js';
 import { checkpointSchema } from './checkpoint.js';
-import { clusterSchema } from './cluster.js';
+import { clusterConflict, clusterSchema } from './cluster.js';
 import { dataSchema } from './data.js';
 import { evaluationSchema } from './evaluation.js';
 import { byTarget, lossesSchema, modelSchema } from './model.js';
@@ -58,18 +58,10 @@ export const runSchema = z
       params: { remedy: 'remove backend, or set engine to tfjs' },
     });
   })
-  .superRefine(({ cluster: { compression, precision, sync } }, context) => {
-    if (!compression || (precision === 'float32' && sync === 'step')) return;
-    const [path, message, remedy] =
-      precision === 'float32'
-        ? ['sync', 'local steps exchange whole movements, and compression is for gradients of steps', 'sync: step']
-        : [
-            'precision',
-            `${precision} rounds whole gradients, and powerSgd sends factors of them`,
-            'precision: float32',
-          ];
-    const remedies = `remove cluster.compression, or set cluster.${remedy}`;
-    context.addIssue({ code: 'custom', path: ['cluster', path], message, params: { remedy: remedies } });
+  .superRefine(({ cluster }, context) => {
+    const [path, message, remedy] = clusterConflict(cluster) ?? [];
+    if (path === undefined) return;
+    context.addIssue({ code: 'custom', path: ['cluster', path], message, params: { remedy } });
   })
   .superRefine(({ data, loss }, context) => {
     if (!('standardizeTargets' in data) || !data.standardizeTargets || byTarget(loss)) return;

@@ -18,6 +18,7 @@ export interface MemberOptions {
   readonly name: string;
   /** Sends a slab frame to another member. */
   readonly send: (to: number, frame: SlabParts) => void;
+  readonly collective?: AllReduceOptions['collective'];
   /** Told who sent a frame that broke the protocol, before the plan was there to tell. */
   readonly refused: (from: number, error: WireError) => void;
 }
@@ -29,7 +30,7 @@ export const longestLag = 16;
 
 export function becomeMember(
   pool: ThreadPool<RoundOptions> | ThreadPool<UpdateOptions>,
-  { id, name, send, refused }: MemberOptions,
+  { id, name, send, collective, refused }: MemberOptions,
 ): {
   readonly member: Member;
   readonly allReduce: MemberAllReduce;
@@ -46,6 +47,7 @@ export function becomeMember(
     layout,
     total,
     scratch,
+    collective,
     send,
     refused,
     // At worst a sender holds every other shard as a sum by itself, and passes on the total; before that, the totals of the

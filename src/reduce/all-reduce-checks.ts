@@ -36,6 +36,13 @@ export function stalePlan(plan: AllReducePlan, round: number, attempt: number): 
   );
 }
 
+/** A plan by which the library of a job is to add up, for a process that is of none. */
+export const noLibrary = (): WireError =>
+  new WireError(
+    'the plan of an all-reduce asks for a sum by MPI, and this process is not of an MPI job',
+    'the coordinator must run the same version of Lockstep',
+  );
+
 /** @throws WireError unless the numbers are as many, and as precise, as the plan says */
 export function checkPayload(from: number, frame: SlabFrame, precision: WirePrecision, bytes: number): void {
   if (frame.precision !== precision) throw brokenSum(from, frame, precision, frame.precision);

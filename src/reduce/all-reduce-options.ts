@@ -1,6 +1,7 @@
 /** What a member's part in all-reduces is made with. */
 import type { WireError } from '../errors.js';
 import type { UpdateKernels } from '../kernels/load-kernels.js';
+import type { Collective } from './collective.js';
 import { normBlocks } from './norm.js';
 import { type AllReduceLayout, SEGMENT } from './segments.js';
 import type { SlabParts } from './slab-frame.js';
@@ -27,6 +28,8 @@ export interface AllReduceOptions {
    * until the next all-reduce begins. Frames for this member may come back with `receive` at once.
    */
   readonly send: (to: number, frame: SlabParts) => void;
+  /** By which plans of algorithm mpi are followed; undefined as long as, and where, there is none. */
+  readonly collective?: () => Collective | undefined;
   /** Told of a frame that broke the protocol, as `receive` would have thrown, had its plan been there in time. */
   readonly refused: (from: number, error: WireError) => void;
 }

@@ -18,6 +18,7 @@ import {
 } from './all-reduce-checks.js';
 import { type AllReduceOptions, earlyLimit } from './all-reduce-options.js';
 import { EarlyFrames } from './early.js';
+import { LibrarySum } from './library-sum.js';
 import { NORM_BLOCK, normBlocks, sumSquares, totalSquares } from './norm.js';
 import { Partials, type Sum } from './partials.js';
 import { type AllReducePlan, hostOf } from './plan.js';
@@ -43,6 +44,7 @@ export class AllReduce {
   readonly #workbench: Workbench;
   readonly #normSums: Float64Array;
   readonly #early: EarlyFrames;
+  readonly #library: LibrarySum;
   readonly #nonFinite = new Map<number, number>();
   #round = -1;
   #attempt = 0;
@@ -55,6 +57,7 @@ export class AllReduce {
 
   constructor(options: AllReduceOptions) {
     this.#options = options;
+    this.#library = new LibrarySum(options);
     this.#workbench = new Workbench(options.memory, options.kernels, options.scratch);
     this.#normSums = new Float64Array(normBlocks(options.layout.trainable));
     this.#early = new EarlyFrames(earlyLimit(options));
@@ -62,7 +65,7 @@ export class AllReduce {
 
   /** Bytes of numbers sent in this round, all attempts together. */
   get bytesSent(): number {
-    return this.#sent;
+    return this.#sent + this.#library.bytes;
   }
 
   /** Of those, what went to other hosts. */
@@ -76,7 +79,7 @@ export class AllReduce {
   }
 
   get bytesReceived(): number {
-    return this.#received;
+    return this.#received + this.#library.bytes;
   }
 
   /** How many partial sums with a NaN or an infinity, segment by segment, came from whom in this attempt: a run that diverges, or a bad member. */
@@ -100,6 +103,7 @@ export class AllReduce {
     [this.#round, this.#attempt] = [round, attempt];
     this.#nonFinite.clear();
     this.#workbench.forget();
+    if (plan.algorithm === 'mpi') return this.#library.add(plan, own);
     const work = this.#workOf(plan);
     const self = plan.members.find(({ id }) => id === this.#options.self)!;
     this.#near = new Set(plan.members.filter((member) => hostOf(member) === hostOf(self)).map(({ id }) => id));
@@ -151,6 +155,7 @@ export class AllReduce {
   abort(error: Error): void {
     const running = this.#running;
     this.#running = undefined;
+    this.#library.abort(error);
     if (running && running.left > 0) running.reject(error);
   }
 

@@ -5,6 +5,9 @@ import type { TreeNode } from './tree.js';
 
 export type WirePrecision = ClusterConfig['precision'];
 
+/** Those along the edges of a tree. */
+export type TreeAlgorithm = Exclude<AllReducePlan['algorithm'], 'mpi'>;
+
 /** A member of the world, and the nodes of the step's tree whose sums it has computed. */
 export interface PlanMember {
   readonly id: number;
@@ -17,7 +20,8 @@ export interface AllReducePlan {
   readonly round: number;
   /** Counts from 0 when an all-reduce has to be repeated because a member was lost. */
   readonly attempt: number;
-  readonly algorithm: 'star' | 'butterfly';
+  /** mpi: the library of the job adds up, of which all processes are members; shards only say who has sums. */
+  readonly algorithm: 'star' | 'butterfly' | 'mpi';
   readonly precision: WirePrecision;
   /** Of PowerSGD: whether all who give sums have the right factors of the round before. */
   readonly warm?: boolean;
@@ -40,7 +44,7 @@ export const hostOf = ({ host, id }: PlanMember): number => host ?? id;
 /** Whether sums may go over the link between two workers. */
 export function usesLink({ algorithm, members }: AllReducePlan, one: number, other: number): boolean {
   const [mine, theirs] = [one, other].map((id) => members.find((member) => member.id === id));
-  if (!mine || !theirs) return false;
+  if (!mine || !theirs || algorithm === 'mpi') return false;
   return algorithm === 'butterfly' || (hostOf(mine) === hostOf(theirs) && hostOf(mine) !== 0);
 }
 

@@ -35,6 +35,7 @@ export function routesOf(
 ): Route[] {
   checkPlan(plan, self);
   const { algorithm, members } = plan;
+  if (algorithm === 'mpi') throw new Error('a sum by MPI goes along no tree');
   const routes = new Map<string, Route>();
   return segments.map(({ owner, at }) => {
     // An owner that has sums is the root.
@@ -95,7 +96,7 @@ function scattered(
   };
 }
 
-function checkPlan({ round, members, shards, shares }: AllReducePlan, self: number): void {
+export function checkPlan({ round, members, shards, shares }: AllReducePlan, self: number): void {
   const remedy = 'the coordinator must run the same version of Lockstep';
   if (!members.some(({ id }) => id === self)) {
     throw new WireError(

@@ -2,7 +2,7 @@
  * Along which edges one segment of the gradient travels. Partial sums go up a spanning tree of the members to its root,
  * the total comes down the same edges. The bits of the total are those of the tree over the shards, whatever the edges.
  */
-import { type AllReducePlan, hostOf, type PlanMember } from './plan.js';
+import { hostOf, type PlanMember, type TreeAlgorithm } from './plan.js';
 
 /** Parent of a root. */
 export const ROOT = -1;
@@ -19,11 +19,7 @@ export const ROOT = -1;
  * @param at coordinate of the segment in the slab, from 0 to 1
  * @returns for each member, by its place in the list, the place of its parent; `ROOT` for the root
  */
-export function spanningTree(
-  algorithm: AllReducePlan['algorithm'],
-  members: readonly PlanMember[],
-  at: number,
-): number[] {
+export function spanningTree(algorithm: TreeAlgorithm, members: readonly PlanMember[], at: number): number[] {
   const parents = members.map(() => 0);
   const rootOf = (host: readonly number[], within: number) => attach(host, within, parents, (place) => place);
   const hosts = holdersByHost(members);

@@ -109,6 +109,8 @@ export interface SummaryEvent {
   precision: string;
   /** Of the factors in which gradients crossed the network; null where they did whole. */
   rank: number | null;
+  /** Who adds them up: Lockstep along its tree, or MPI. */
+  sums: 'tree' | 'mpi';
   optimizerState: 'replicated' | 'sharded';
   /** Local steps of a round, and replicas that take them; null where each round is one step of all. */
   local: { steps: number; replicas: number } | null;

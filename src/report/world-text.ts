@@ -84,7 +84,8 @@ function summaryText(event: SummaryEvent, colors: Colors, width: number): string
     ),
     ...[sizeText(worker.bytesReceived), sizeText(worker.bytesSent), String(worker.timesLost)],
   ]);
-  const { bytesPerStep, fewestBytesPerStep, hosts, bytesBetweenHosts, reproducible, precision, rank, local } = event;
+  const { bytesPerStep, fewestBytesPerStep, hosts, bytesBetweenHosts, reproducible, precision, rank, sums, local } =
+    event;
   const bytes = `${sizeText(bytesPerStep)} of gradients crossed the network in a step; ${sizeText(fewestBytesPerStep)} is the least\n`;
   const between = hosts > 1 ? `${hosts} hosts: ${sizeText(bytesBetweenHosts)} of that went from one to another\n` : '';
   const mixed = reproducible ? '' : 'not bit-reproducible: machines with different arithmetic took part\n';
@@ -94,11 +95,12 @@ function summaryText(event: SummaryEvent, colors: Colors, width: number): string
     rank === null
       ? ''
       : `gradients crossed the network as factors of rank ${rank}: the result depends on the workers\n`;
+  const byLibrary = sums === 'mpi' ? 'gradients were added up by MPI itself: the result depends on the workers\n' : '';
   const rounds = local
     ? `${plural(local.replicas, 'replica')} took ${plural(local.steps, 'local step')} a round: the result is not that of training in step\n`
     : '';
   const state = event.optimizerState === 'sharded' ? shardedLine(event.workers) : '';
-  return `\n${columns(summaryTitles, rows, colors, width)}${bytes}${between}${state}${mixed}${rounded}${factors}${rounds}`;
+  return `\n${columns(summaryTitles, rows, colors, width)}${bytes}${between}${state}${mixed}${rounded}${factors}${byLibrary}${rounds}`;
 }
 
 /** The coordinator comes first, and has the state of all. */

@@ -35,6 +35,8 @@ export interface Connection {
   readonly host: string;
   /** The other side's end, for people: host and port. */
   readonly address: string;
+  /** Rank of the other side, once both are known to be of one job of a message-passing library. */
+  readonly rank: number | undefined;
   /** Bytes of frames since the beginning. */
   readonly bytesSent: Readonly<Traffic>;
   readonly bytesReceived: Readonly<Traffic>;

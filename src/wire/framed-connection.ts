@@ -75,6 +75,9 @@ export class FramedConnection implements Connection {
   get address(): string {
     return this.#channel.address;
   }
+  get rank(): number | undefined {
+    return this.#channel.rank;
+  }
   get bytesSent(): Readonly<Traffic> {
     return this.#sending.bytes;
   }

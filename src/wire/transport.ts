@@ -16,6 +16,8 @@ export interface Channel {
   readonly host: string;
   /** The other side's end, for people: host and port. */
   readonly address: string;
+  /** Rank of the other side, where both are known to be of one job of a message-passing library. */
+  readonly rank?: number;
   /** Sends a frame behind those before; lost if the channel is ending. @param frame nobody else uses it */
   send(frame: Uint8Array, sent: Sent): void;
   /** Sends a frame of two parts from where they lie: they stay as they are until `sent` is called. */

@@ -151,7 +151,7 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
   allReduce: {
     round: u32,
     attempt: whole(0, 255),
-    algorithm: oneOfWords('star', 'butterfly'),
+    algorithm: oneOfWords('star', 'butterfly', 'mpi'),
     precision: oneOfWords(...wirePrecisions),
     warm: optional(truth),
     shards: whole(1, mostShards),

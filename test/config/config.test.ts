@@ -322,6 +322,17 @@ describe('a value that breaks a rule', () => {
     expect(loadRunConfig(good, ['training.shards=8', 'training.batchSize=96']).training.shards).toBe(8);
   });
 
+  it('refuses a sum by MPI beside what it cannot be', () => {
+    expect(failure(good, 'cluster.allReduce=mpi').message).toMatch(
+      /^cluster.transport: MPI adds up only where it is the transport, too: set cluster.transport: mpi/,
+    );
+    const mpi = ['cluster.allReduce=mpi', 'cluster.transport=mpi'];
+    expect(failure(good, ...mpi, 'cluster.precision=int8').message).toBe(
+      'cluster.precision: MPI adds up whole float32 numbers, and int8 are asked for: remove cluster.precision, or set cluster.allReduce: auto (--set cluster.precision=int8)',
+    );
+    expect(loadRunConfig(good, mpi).cluster.allReduce).toBe('mpi');
+  });
+
   it('refuses a backend beside engine onnx alone', () => {
     expect(failure(good, 'engine=onnx', 'backend=wasm').message).toBe(
       'backend: "wasm" is a backend of engine tfjs, and engine is onnx: remove backend, or set engine to tfjs (--set backend=wasm)',

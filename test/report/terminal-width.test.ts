@@ -128,6 +128,7 @@ const events: RunEvent[] = [
     precision: 'bfloat16',
     optimizerState: 'sharded',
     rank: 4,
+    sums: 'mpi',
     local: { steps: 50, replicas: 4 },
   },
   {

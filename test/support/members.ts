@@ -93,6 +93,7 @@ export function newWorld(options: Partial<WorldOptions> = {}, prepare = async ()
       receive: () => {},
       waitingFor: () => [],
       ...{ bytesSent: 0, bytesBetweenHosts: 0, bytesReceived: 0 },
+      abort: () => {},
       squaresIn: () => 0,
     },
     report: (event) => events.push(event),

@@ -139,7 +139,7 @@ export class FakeRoster implements Roster {
     patienceWith: (_, shards) => this.patience * shards,
     learn: (worker) => this.learned.push(worker),
   };
-  readonly allReduce = { bytesReceived: 0, waitingFor: () => this.owed, squaresIn: () => 9 };
+  readonly allReduce = { bytesReceived: 0, waitingFor: () => this.owed, squaresIn: () => 9, abort: () => {} };
   /** Times that a round has waited for workers. */
   waits = 0;
   #listeners = new Set<(worker: Worker) => void>();
@@ -220,7 +220,16 @@ export async function begin(
       rowsOf,
       nextRowsOf: (node) => rowsOf(node).map(({ rows }) => rows),
     },
-    { roster, clock, precision: 'float32', algorithm: 'star', bytes: 4e6, silence: 1000, ...options },
+    {
+      roster,
+      clock,
+      precision: 'float32',
+      algorithm: 'star',
+      isWholeJob: () => false,
+      bytes: 4e6,
+      silence: 1000,
+      ...options,
+    },
   );
   // Who awaits it gets its error; nobody else should.
   result.catch(() => {});

@@ -110,7 +110,7 @@ describe('a message', () => {
     [{ ...samples.computed, phases: { compute: Number.NaN } }, 'computed.phases.compute: NaN is not'],
     [{ ...samples.computed, milliseconds: Number.POSITIVE_INFINITY }, 'computed.milliseconds: Infinity is not'],
     [{ ...samples.allReduce, attempt: 256 }, 'allReduce.attempt: 256 is not'],
-    [{ ...samples.allReduce, algorithm: 'ring' }, 'allReduce.algorithm: "ring" is not one of star, butterfly'],
+    [{ ...samples.allReduce, algorithm: 'ring' }, 'allReduce.algorithm: "ring" is not one of star, butterfly, mpi'],
     [{ ...samples.allReduce, precision: 'int4' }, 'allReduce.precision: "int4" is not one of'],
     [{ ...samples.allReduce, shards: 0 }, 'allReduce.shards: 0 is not'],
     [
@@ -147,7 +147,7 @@ describe('a message', () => {
     for (const kind of ['challenge', 'hello', 'peerHello'] as const) {
       const newer = { ...samples[kind], protocol: 77, nonce: 'another form', extra: 1 };
       expect(() => throughWire(newer)).toThrow(RefusedError);
-      expect(() => throughWire(newer)).toThrow(/version 77 of the protocol, this side version 8/);
+      expect(() => throughWire(newer)).toThrow(/version 77 of the protocol, this side version 9/);
     }
   });
 

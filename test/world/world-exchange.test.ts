@@ -141,6 +141,46 @@ describe('an exchange', () => {
   });
 });
 
+describe('a sum by MPI', () => {
+  /** A coordinator without threads, and workers that hold all sums. */
+  async function exchanging(isWholeJob: boolean) {
+    const roster = new FakeRoster(0, 2);
+    roster.selfKeepsUp = false;
+    const round = await begin(roster, { algorithm: 'mpi', isWholeJob: () => isWholeJob });
+    for (const worker of roster.remotes) await worker.computes();
+    return { roster, ...round };
+  }
+
+  it('is asked of all processes of the job, those without sums as well', async () => {
+    const { roster, result } = await exchanging(true);
+    const [plan] = roster.self.exchanging;
+    expect(plan.question).toMatchObject({ algorithm: 'mpi', attempt: 0, precision: 'float32' });
+    expect(holdings(roster.remotes[0])).toEqual({ 0: '', 1: '0-3', 2: '4-7' });
+    await reduceAll(roster);
+    const done = await result;
+    expectWhole(done);
+    expect(done).toMatchObject({ algorithm: 'mpi', attempts: 1, members: 3 });
+  });
+
+  it('is none where somebody is not of the job, or not there', async () => {
+    const { roster, result } = await exchanging(false);
+    expect(roster.remotes[0].exchanging[0].question.algorithm).toBe('butterfly');
+    for (const worker of roster.remotes) await worker.reduces();
+    expectWhole(await result);
+  });
+
+  it('ends the run where one of them is lost or silent, as nothing else can end it', async () => {
+    const lost = await exchanging(true);
+    await lost.roster.loses(lost.roster.remotes[1]);
+    await expect(lost.result).rejects.toThrow('the sum of step 4 by MPI cannot end: worker 2 is lost');
+    const silent = await exchanging(true);
+    await silent.roster.self.reduces();
+    await silent.roster.remotes[0].reduces();
+    await silent.clock.pass(1000 + 12_000);
+    await expect(silent.result).rejects.toThrow('the sum of step 4 by MPI cannot end: worker 2 did not end it');
+  });
+});
+
 describe('a coordinator that does not keep up with the parameters', () => {
   /** Workers hold all sums, and are asked to exchange them. */
   async function exchanging(remotes: number, options: Parameters<typeof begin>[1] = {}) {

@@ -15,10 +15,8 @@ import type { MpiWorld, Watcher } from './mpi-world.js';
 import { SlabsIn } from './slabs-in.js';
 import { SlabsOut } from './slabs-out.js';
 
-/** Milliseconds without a slab after which a side is tired. */
-const rest = 0.3;
-/** Milliseconds that slabs have to come or go when the line ends. */
-const endLimit = 2000;
+/** Milliseconds without a slab after which a side is tired, and those that slabs have to come or go when the line ends. */
+const [rest, endLimit] = [0.3, 2000];
 
 type Meet = Extract<Said, { kind: 'meet' }>;
 
@@ -74,10 +72,8 @@ export class MpiChannel implements Channel, Watcher {
     this.#events = events;
     this.#socket = open({
       ...events,
-      arrived: (bytes) => events.arrived(bytes),
       frame: (frame) => this.#frame(frame),
       landed: (frame) => this.#landed(frame),
-      landing: () => events.landing(),
       closed: (problem) => this.#closed(problem),
     });
   }
@@ -87,6 +83,9 @@ export class MpiChannel implements Channel, Watcher {
   }
   get address(): string {
     return this.#socket.address;
+  }
+  get rank(): number | undefined {
+    return this.#road && this.#theirs?.rank;
   }
 
   send(frame: Uint8Array, sent: Sent): void {

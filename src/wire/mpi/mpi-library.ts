@@ -18,6 +18,7 @@ const signatures = {
   MPI_Comm_rank: ['H', 'A'],
   MPI_Comm_size: ['H', 'A'],
   MPI_Comm_set_errhandler: ['H', 'H'],
+  MPI_Iallreduce: ['A', 'A', 'int', 'H', 'H', 'H', 'A'],
   MPI_Bcast: ['A', 'int', 'H', 'int', 'H'],
   MPI_Isend: ['A', 'int', 'H', 'int', 'int', 'H', 'A'],
   MPI_Irecv: ['A', 'int', 'H', 'int', 'int', 'H', 'A'],
@@ -37,6 +38,10 @@ interface Interface {
   readonly handle: 'void *' | 'int';
   readonly world: Handle;
   readonly byte: Handle;
+  readonly float: Handle;
+  readonly sum: Handle;
+  /** Says that what is sent lies where the result is to be. */
+  readonly inPlace: Address;
   readonly returnErrors: Handle;
   /** Where no status is wanted. */
   readonly ignored: Address;
@@ -75,6 +80,9 @@ export class MpiLibrary {
   /** File that was loaded. */
   readonly file: string;
   readonly byte: Handle;
+  readonly float: Handle;
+  readonly sum: Handle;
+  readonly inPlace: Address;
   readonly world: Handle;
   /** Of a request where several stand behind each other. */
   readonly requestBytes: number;
@@ -95,8 +103,8 @@ export class MpiLibrary {
     // It leaves behind what threads call when they end, which may be after koffi has unloaded it: this keeps it for good.
     koffi.load(null).func('dlopen', 'void *', ['str', 'int'])(file, 1);
     this.#interface = this.#recognize();
-    const { handle, world, byte } = this.#interface;
-    [this.world, this.byte] = [world, byte];
+    const { handle, world, byte, float, sum, inPlace } = this.#interface;
+    [this.world, this.byte, this.float, this.sum, this.inPlace] = [world, byte, float, sum, inPlace];
     this.requestBytes = koffi.sizeof(handle);
     const types = { H: handle, A: 'void *', int: 'int' } as const;
     const entries = Object.entries(signatures).map(([name, parameters]) => [
@@ -118,6 +126,9 @@ export class MpiLibrary {
         handle: 'void *',
         world: global('ompi_mpi_comm_world'),
         byte: global('ompi_mpi_byte'),
+        float: global('ompi_mpi_float'),
+        sum: global('ompi_mpi_op_sum'),
+        inPlace: 1n,
         returnErrors: global('ompi_mpi_errors_return'),
         ignored: 0n,
         ignoredAll: 0n,
@@ -129,6 +140,9 @@ export class MpiLibrary {
         handle: 'int',
         world: 0x44000000,
         byte: 0x4c00010d,
+        float: 0x4c00040a,
+        sum: 0x58000003,
+        inPlace: 2n ** 64n - 1n,
         returnErrors: 0x54000001,
         ignored: 1n,
         ignoredAll: 1n,

@@ -90,6 +90,10 @@ export class MpiWorld {
 }
 
 let joined: Promise<MpiWorld> | undefined;
+let here: MpiWorld | undefined;
+
+/** What `mpiWorld` comes to; undefined until then. */
+export const joinedWorld = (): MpiWorld | undefined => here;
 
 /**
  * Makes this process one of its MPI job, once and for all. Ends that when the process ends well: a process that does not is
@@ -101,7 +105,10 @@ export function mpiWorld(): Promise<MpiWorld> {
     const library = mpiLibrary();
     joined = MpiWorld.join(library);
     joined.then(
-      () => process.once('beforeExit', (code) => void finalize(library, code)),
+      (world) => {
+        here = world;
+        process.once('beforeExit', (code) => void finalize(library, code));
+      },
       () => {},
     );
   }
