@@ -1,4 +1,4 @@
-/** The tools that a run's config asks to be told about it. */
+/** The tools that a run's config, or the job that it belongs to, asks to be told about it. */
 import { basename, join } from 'node:path';
 import { leaves } from '../../src/config/leaves.js';
 import { resolvedYaml } from '../../src/config/load-config.js';
@@ -10,6 +10,7 @@ import { trainableIn } from '../../src/optimizer/optimizer.js';
 import type { Reporter } from '../../src/report/events.js';
 import type { LogOptions } from '../../src/report/log-file.js';
 import { hooksTracker } from '../../src/track/hooks/hook-queue.js';
+import { kubeflowServer, kubeflowTracker } from '../../src/track/kubeflow/kubeflow.js';
 import { mlflowTracker } from '../../src/track/mlflow/mlflow.js';
 import { mlflowParameters } from '../../src/track/mlflow/mlflow-entries.js';
 import type { SentRun } from '../../src/track/mlflow/mlflow-sender.js';
@@ -37,6 +38,8 @@ export function openTrackers(run: TrackedRun): Tracker[] {
   const warn = (message: string) => report({ event: 'warning', message });
   const trackers = tensorboard ? [openTensorboard(run)] : [];
   if (mlflow) trackers.push(mlflowTracker(mlflow, sentRun(config, folder, warn), warn));
+  const kubeflow = kubeflowServer(process.env);
+  if (kubeflow) trackers.push(kubeflowTracker(kubeflow, warn));
   if (hooks) trackers.push(hooksTracker(hooks, folder, warn));
   return trackers;
 }
