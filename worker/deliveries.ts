@@ -7,7 +7,7 @@ import type { Transfer } from '../src/wire/messages.js';
 import { packedRowBytes } from '../src/wire/rows-blob.js';
 import { stateSink } from '../src/wire/state-blob.js';
 import type { Holdings } from './holdings.js';
-import { type Replica, rowCacheCapacity, stateOf } from './replica.js';
+import { type Replica, replicaStateOf, rowCacheCapacity, stateOf } from './replica.js';
 import type { WorkerReporter } from './worker-events.js';
 
 /** Graphs are small; the constants in them are what takes room. */
@@ -61,9 +61,10 @@ export class Deliveries {
     this.#incoming.abort();
   }
 
-  #sinkFor({ what, bytes, sha256 }: Transfer): Sink {
+  #sinkFor({ what, bytes, sha256, replica }: Transfer): Sink {
     if (what === 'data') return this.#options.holdings.receive(sha256, bytes);
     if (what === 'state') return stateSink(stateOf(this.#replica()), bytes);
+    if (what === 'replica') return stateSink(replicaStateOf(this.#replica(), replica), bytes);
     const most = what === 'job' ? mostJobBytes : what === 'slots' ? this.#mostSlotBytes() : this.#mostRowBytes();
     if (bytes > most) throw new WireError(`transfer ${what}: ${bytes} bytes, more than ${most}`, 'connect again');
     return bytesSink(what, bytes, sha256);

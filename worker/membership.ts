@@ -3,8 +3,6 @@
 import { metaOf, packedHeader } from '../src/data/packed.js';
 import { type LockstepError, WireError } from '../src/errors.js';
 import { sha256 } from '../src/ground/checksum.js';
-import type { Member } from '../src/pool/member.js';
-import type { ThreadPool } from '../src/pool/pool.js';
 import { cachedExamples } from '../src/pool/row-cache.js';
 import type { Landing } from '../src/reduce/landings.js';
 import type { AllReducePlan } from '../src/reduce/plan.js';
@@ -13,13 +11,13 @@ import { asProse } from '../src/wire/checks.js';
 import type { Connection } from '../src/wire/connection.js';
 import type { Job } from '../src/wire/job.js';
 import { decodeJob } from '../src/wire/job-codec.js';
-import type { Message, Transfer } from '../src/wire/messages.js';
+import type { Fetch, Message, Transfer } from '../src/wire/messages.js';
 import { decodeRows } from '../src/wire/rows-blob.js';
 import { liveState } from '../src/wire/state-blob.js';
 import { type Delivered, Deliveries } from './deliveries.js';
 import type { Holdings } from './holdings.js';
 import type { Peers } from './peers.js';
-import { type Replica, rowCacheCapacity, startReplica } from './replica.js';
+import { type Replica, replicaStateOf, rowCacheCapacity, startReplica } from './replica.js';
 import type { WorkerReporter } from './worker-events.js';
 
 /** What outlives a connection: a worker that comes back has its threads and its job still. */
@@ -150,7 +148,7 @@ export class Membership {
         });
         break;
       case 'fetch':
-        this.#answer('send the parameters', ({ member, pool }) => this.#sendState(member, pool, message.round));
+        this.#answer('send the parameters', (replica) => this.#sendState(replica, message));
         break;
       case 'evaluate':
         this.#answer('evaluate', async ({ member }) => {
@@ -205,7 +203,7 @@ export class Membership {
     } else if (what === 'data') this.#inTurn('open the data', () => this.#useData(sha256, true));
     else if (what === 'rows') this.#keepRows(bytes!);
     else if (what === 'slots') this.#keepShare(round, range, bytes!);
-    else this.#synced(round);
+    else if (what === 'state') this.#synced(round);
   }
 
   #keepShare(round: number, range: Transfer['range'], bytes: Uint8Array): void {
@@ -216,6 +214,8 @@ export class Membership {
   /** The parameters are those after `round`: what follows goes on from there. */
   #synced(round: number): void {
     const { member, allReduce } = this.#replica();
+    // One under way is that of a round which the run has gone back behind.
+    this.#plan = undefined;
     allReduce.restart();
     member.restart(round);
     this.#isSynced = true;
@@ -223,12 +223,13 @@ export class Membership {
   }
 
   /** As they are after `round`: whatever is asked for next waits until they are sent. */
-  #sendState(member: Member, pool: ThreadPool, round: number): Promise<void> {
-    return member.read(round, async () => {
-      const state = liveState(pool);
+  #sendState(own: Replica, { round, replica }: Fetch): Promise<void> {
+    return own.member.read(round, async () => {
+      const state = liveState(replica === undefined ? own.pool : replicaStateOf(own, replica));
       const transfer = ++this.#sent;
       const about = { what: 'state', bytes: state.length, sha256: '', round } as const;
-      this.#connection.send({ kind: 'transfer', transfer, ...about });
+      const part = replica === undefined ? {} : ({ what: 'replica', replica } as const);
+      this.#connection.send({ kind: 'transfer', transfer, ...about, ...part });
       await this.#connection.sendBlob(transfer, state);
     });
   }

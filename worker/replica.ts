@@ -3,7 +3,7 @@
 import type { Examples } from '../src/data/examples.js';
 import { evaluationBatchCount } from '../src/data/geometry.js';
 import { modelsOf } from '../src/engine/onnx/step-loop.js';
-import { EngineError, type WireError } from '../src/errors.js';
+import { EngineError, WireError } from '../src/errors.js';
 import { RunMetrics } from '../src/evaluate/run-metrics.js';
 import { elements } from '../src/ground/elements.js';
 import { memoryLimit } from '../src/ground/memory.js';
@@ -57,7 +57,10 @@ export function rowCacheCapacity({ geometry, local, examples }: Job, threads: nu
 export function checkMemory(job: Job, threads: number, memory = memoryLimit()): void {
   const { engine, geometry, local, examples, metrics, optimizer, largestEvaluation, placement, optimizerState } = job;
   const [{ layout }] = engine.models;
-  const optimizers = [optimizer, ...(local ? [local.optimizer] : [])].map((each) => createOptimizer(each, layout));
+  // Of a replica at least there is the state before a round and after it.
+  const optimizers = [optimizer, ...(local ? [local.optimizer, local.optimizer] : [])].map((each) =>
+    createOptimizer(each, layout),
+  );
   const replicated = optimizerState === 'replicated' ? optimizers : [];
   const slots = replicated.reduce(
     (sum, { slots, workspace = 0 }) => slots.reduce((sum, { length }) => sum + length, sum + threads * workspace),
@@ -92,6 +95,16 @@ export function checkMemory(job: Job, threads: number, memory = memoryLimit()): 
 /** What the coordinator sends of its state to begin with: shares of the optimizer's follow where it is sharded. */
 export const stateOf = ({ job, pool }: Pick<Replica, 'job' | 'pool'>): ReplicaState =>
   job.optimizerState === 'sharded' ? { parameters: pool.parameters, slots: [] } : pool;
+
+/** The optimizer state of a replica that this worker computes. @throws WireError when there is none */
+export function replicaStateOf(
+  { pool: { replicas } }: Pick<Replica, 'pool'>,
+  replica: number | undefined,
+): ReplicaState {
+  if (!replicas || replica === undefined || replica >= replicas.count)
+    throw new WireError(`replica ${replica ?? 'of no number'}: there is none`, 'both sides need the same job');
+  return { parameters: new Float32Array(0), slots: replicas.of(replica) };
+}
 
 /** @throws EngineError when the job does not fit into memory or the engine does not load */
 export async function startReplica(job: Job, examples: Examples, options: ReplicaOptions): Promise<Replica> {

@@ -15,9 +15,8 @@ import {
 } from '../../src/evaluate/monitor.js';
 import type { MetricResults } from '../../src/evaluate/output-metrics.js';
 import { sha256 } from '../../src/ground/checksum.js';
-import { createOptimizer } from '../../src/optimizer/create-optimizer.js';
 import { learningRateOf } from '../../src/optimizer/decide.js';
-import { appliedOptimizer } from '../../src/optimizer/outer.js';
+import { stateSlots } from '../../src/optimizer/outer.js';
 import { StoppedError } from '../../src/pool/control.js';
 import { type EndEvent, figuresIn, type Throughput } from '../../src/report/events.js';
 import type { PreparedRun } from '../prepare/prepare.js';
@@ -281,9 +280,8 @@ export class TrainingLoop {
 
   /** Everything that a step changes. */
   #slabs(): NamedSlab[] {
-    const { config, trainer, step } = this.#run;
-    const optimizer = createOptimizer(appliedOptimizer(config), step.layout);
-    return namedSlabs(trainer, optimizer, step.layout, this.#bestParameters);
+    const { config, trainer, step, geometry } = this.#run;
+    return namedSlabs(trainer, stateSlots(config, step.layout, geometry), step.layout, this.#bestParameters);
   }
 
   /** Space may have been freed since. */

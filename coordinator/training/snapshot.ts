@@ -2,7 +2,7 @@
 import { ModelError } from '../../src/errors.js';
 import type { NamedTensor } from '../../src/model/files/safetensors.js';
 import { type SlabLayout, type SlabTensor, tensorOf } from '../../src/model/slab.js';
-import type { Optimizer } from '../../src/optimizer/optimizer.js';
+import type { OptimizerSlot } from '../../src/optimizer/optimizer.js';
 import type { Trainer } from './trainer.js';
 
 /** A slab and the prefix of its tensors' names in a checkpoint. */
@@ -14,16 +14,19 @@ export interface NamedSlab {
 
 const nameOf = (prefix: string, { name }: SlabTensor): string => `${prefix}/${name}`;
 
-/** @param best the parameters of the best epoch, where they are kept */
+/**
+ * @param state what the trainer's slots are
+ * @param best the parameters of the best epoch, where they are kept
+ */
 export function namedSlabs(
   { parameters, slots }: Pick<Trainer, 'parameters' | 'slots'>,
-  optimizer: Optimizer,
+  state: readonly OptimizerSlot[],
   { tensors }: SlabLayout,
   best?: Float32Array,
 ): NamedSlab[] {
   return [
     { name: 'parameters', tensors, slab: parameters },
-    ...optimizer.slots.map(({ name, tensors }, i) => ({ name, tensors, slab: slots[i] })),
+    ...state.map(({ name, tensors }, i) => ({ name, tensors, slab: slots[i] })),
     ...(best ? [{ name: 'best', tensors, slab: best }] : []),
   ];
 }

@@ -1,7 +1,7 @@
 /** What the training loop needs of whatever computes its steps: the threads of this machine, or a world of workers. */
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
-import type { SpanResult } from '../../src/pool/pool.js';
 import type { StepGradient } from '../../src/pool/step-gradient.js';
+import type { SpanResult } from '../../src/pool/task.js';
 import type { WorkerStanding } from '../../src/report/world-events.js';
 
 export interface Trainer {

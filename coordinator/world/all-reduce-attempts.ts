@@ -29,6 +29,8 @@ export interface AllReduceAttemptsOptions {
   readonly shares?: (present: readonly Worker[]) => readonly ParameterShare[];
   /** Milliseconds that an exchange may make no progress, besides the time that its bytes need. */
   readonly silence: number;
+  /** Number of the first attempt: higher where the round is computed again, so that nobody takes one for the other. */
+  readonly firstAttempt?: number;
 }
 
 export interface Compression {
@@ -61,7 +63,7 @@ export class AllReduceAttempts {
   readonly #options: AllReduceAttemptsOptions;
   readonly #mail: Mailbox<RoundEvent>;
   readonly #computing: Computing;
-  #count = 0;
+  #next: number;
   #members: ReadonlySet<object> = new Set();
   /** Workers cannot reach each other, or disagree: everything goes through the coordinator. */
   #starOnly = false;
@@ -77,11 +79,12 @@ export class AllReduceAttempts {
     this.#options = options;
     this.#mail = mail;
     this.#computing = computing;
+    this.#next = options.firstAttempt ?? 0;
   }
 
   /** Attempts so far. */
   get count(): number {
-    return this.#count;
+    return this.#next - (this.#options.firstAttempt ?? 0);
   }
   /** Workers that the last one had, who hold its total. */
   get members(): ReadonlySet<object> {
@@ -165,7 +168,7 @@ export class AllReduceAttempts {
     const members = (alone ? followers : [roster.self, ...followers]).map(memberOf);
     return {
       round: this.#round,
-      attempt: this.#count++,
+      attempt: this.#next++,
       shards: this.#shards,
       precision,
       members,

@@ -9,9 +9,10 @@ import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import type { Update } from '../../src/optimizer/decide.js';
 import { StoppedError } from '../../src/pool/control.js';
-import type { SpanResult, ThreadPool } from '../../src/pool/pool.js';
+import type { ThreadPool } from '../../src/pool/pool.js';
 import type { RoundOptions as RoundPoolOptions, TrainingOptions, UpdateOptions } from '../../src/pool/pool-options.js';
 import type { StepGradient } from '../../src/pool/step-gradient.js';
+import type { SpanResult } from '../../src/pool/task.js';
 import type { Reporter } from '../../src/report/events.js';
 import type { ListeningEvent, WorkerStanding } from '../../src/report/world-events.js';
 import { asProse } from '../../src/wire/checks.js';
@@ -20,6 +21,7 @@ import type { Trainer } from '../training/trainer.js';
 import type { AllReduceAttemptsOptions } from './all-reduce-attempts.js';
 import { systemClock } from './clock.js';
 import { type OwnState, StateLostError } from './own-state.js';
+import type { ReplicaKeeper } from './replica-keeper.js';
 import { type RoundResult, runRound } from './round.js';
 import { type OuterStep, planRound, type RoundPlace } from './round-plan.js';
 import type { Sharding } from './sharding.js';
@@ -37,6 +39,8 @@ export interface ClusterParts {
   readonly round: Omit<AllReduceAttemptsOptions, 'roster' | 'clock'>;
   /** Absent where each round is a step. */
   readonly outer: OuterStep | undefined;
+  /** Absent where each round is a step. */
+  readonly keeper: ReplicaKeeper | undefined;
   /** Absent where every worker has all of the optimizer's state. */
   readonly sharding: Sharding | undefined;
   readonly report: Reporter;
@@ -47,6 +51,9 @@ export interface ClusterParts {
   /** Stops listening, and whatever else was started for the world. @param reason for the workers that are let go */
   readonly close: (reason: string) => Promise<void>;
 }
+
+/** More than a round has, as a rule: frames have a byte for the number of an attempt. */
+const attemptsEach = 8;
 
 export class Cluster implements Trainer {
   readonly parameters: Float32Array;
@@ -68,6 +75,8 @@ export class Cluster implements Trainer {
   /** Of the last step. */
   #divisor: number | undefined;
   #steps = 0;
+  /** How often steps had to be computed again. */
+  #rewinds = 0;
   /** Fewest bytes of gradients that the steps so far could have sent. */
   #fewestBytes = 0;
 
@@ -75,7 +84,7 @@ export class Cluster implements Trainer {
     const { pool, options } = parts;
     this.#parts = parts;
     this.parameters = pool.parameters;
-    this.slots = pool.slots;
+    this.slots = [...pool.slots, ...(parts.keeper?.slots ?? [])];
     this.stepLosses = new Float64Array(options.geometry.stepsPerEpoch);
     this.stepNorms = new Float64Array(options.geometry.stepsPerEpoch);
     this.#used = new Int32Array(options.geometry.training);
@@ -131,7 +140,7 @@ export class Cluster implements Trainer {
           if (error instanceof LockstepError) this.#ending = asProse(error.problem);
           throw error;
         }
-        this.#rewind();
+        await this.#rewind(error.message);
       }
     }
   }
@@ -139,7 +148,7 @@ export class Cluster implements Trainer {
   /**
    * Rounds up to the step `last`, or the end of the round that it is in, or until the run is to be stopped; then the coordinator's state is as after the last of them.
    * @returns whether it diverged
-   * @throws StateLostError when nobody has the parameters any more that the steps led to
+   * @throws StateLostError when nobody has any more what the steps led to
    */
   async #span(epoch: number, order: Int32Array, last: number, rateScale: number): Promise<boolean> {
     const { world, own } = this.#parts;
@@ -160,15 +169,18 @@ export class Cluster implements Trainer {
   }
 
   /** Back to the last step that the coordinator has the parameters of: who comes now goes on from there. */
-  #rewind(): void {
-    const { world, own, restart, report } = this.#parts;
+  async #rewind(because: string): Promise<void> {
+    const { world, own, keeper, restart, report } = this.#parts;
     const lost = this.#done;
+    await own.rewind();
+    this.#rewinds++;
     this.#done = own.round + 1 - this.#roundOf(this.#epoch, 0);
     const [from, to] = [own.round + 2, this.#roundOf(this.#epoch, lost)];
-    const message = `the workers that had the parameters are gone: steps ${from} to ${to} are computed again`;
-    report({ event: 'warning', message });
+    if (from <= to) report({ event: 'warning', message: `${because}: steps ${from} to ${to} are computed again` });
     restart(own.round);
     world.advance(own.round);
+    // Who is there has the parameters of later rounds.
+    if (keeper) world.resync();
   }
 
   async evaluate(rows: Int32Array): Promise<MetricTotals> {
@@ -229,10 +241,11 @@ export class Cluster implements Trainer {
 
   /** One round, and its commit. @returns its steps; 0 when loss or gradient are not finite and nothing was committed */
   async #round(place: RoundPlace): Promise<number> {
-    const { world, options, outer, round: settings } = this.#parts;
+    const { world, options, outer, keeper, round: settings } = this.#parts;
     const plan = planRound(options, outer, place);
     await this.#parts.sharding?.deal();
-    const result = await runRound(plan.task, { ...settings, roster: world, clock: systemClock });
+    const firstAttempt = (this.#rewinds * attemptsEach) % 128;
+    const result = await runRound(plan.task, { ...settings, roster: world, clock: systemClock, keeper, firstAttempt });
     const { losses, norms, divisor, update } = plan.decide(result);
     this.stepLosses.set(losses, place.step);
     this.stepNorms.set(norms, place.step);

@@ -4,6 +4,8 @@ import { type TreeNode, treeNodes } from '../../src/reduce/tree.js';
 import { assign } from './assign.js';
 import type { Clock } from './clock.js';
 import type { Mailbox } from './mailbox.js';
+import type { StateLostError } from './own-state.js';
+import { lostReplica, type OwnedReplicas } from './replica-keeper.js';
 import type { Roster } from './roster.js';
 import type { RoundEvent } from './round-events.js';
 
@@ -45,22 +47,31 @@ export class Computing {
   readonly #lost = new Set<Worker>();
   readonly #nodes: readonly TreeNode[];
   readonly #holders = new Map<string, Holding>();
+  readonly #owners: readonly OwnedReplicas[] | undefined;
   #outstanding: Outstanding[] = [];
 
-  /** Shares the shards out among those who are able. */
-  constructor(task: RoundTask, roster: Roster, clock: Clock, mail: Mailbox<RoundEvent>) {
+  /**
+   * Shares the shards out among those who are able.
+   * @param owners of replicas, which nobody else can compute
+   */
+  constructor(
+    task: RoundTask,
+    roster: Roster,
+    clock: Clock,
+    mail: Mailbox<RoundEvent>,
+    owners?: readonly OwnedReplicas[],
+  ) {
     this.#task = task;
+    this.#owners = owners;
     this.#roster = roster;
     this.#clock = clock;
     this.#mail = mail;
-    const able = roster.able();
-    const ranges = assign(
-      task.shards,
-      able.map((worker) => ({ ...roster.pace.capacityOf(worker), host: roster.hostOf(worker) })),
-    );
-    const shares = ranges.map(({ low, high }) => treeNodes(low, high, task.shards));
-    this.#nodes = shares.flat();
-    for (const [i, worker] of able.entries()) this.#give(worker, shares[i]);
+    const shares = (owners ?? this.#assigned()).map(({ worker, low, high }) => ({
+      worker,
+      nodes: treeNodes(low, high, task.shards),
+    }));
+    this.#nodes = shares.flatMap(({ nodes }) => nodes);
+    for (const { worker, nodes } of shares) this.#give(worker, nodes);
   }
 
   get holdings(): readonly Holding[] {
@@ -77,14 +88,27 @@ export class Computing {
     return this.#lost.has(worker);
   }
 
-  /** Resolves when each node is held by a worker that is there. @throws StoppedError as `Roster.enough` does */
+  #assigned(): OwnedReplicas[] {
+    const able = this.#roster.able();
+    const ranges = assign(
+      this.#task.shards,
+      able.map((worker) => ({ ...this.#roster.pace.capacityOf(worker), host: this.#roster.hostOf(worker) })),
+    );
+    return able.map((worker, i) => ({ worker, ...ranges[i] }));
+  }
+
+  /**
+   * Resolves when each node is held by a worker that is there.
+   * @throws StoppedError as `Roster.enough` does, StateLostError when a worker is lost that owned replicas and all others are done
+   */
   async done(): Promise<void> {
     for (;;) {
       const missing = this.#nodes.filter((node) => !this.#holders.has(keyOf(node)));
       if (missing.length === 0) return;
       const promised = new Set(this.#outstanding.flatMap(({ nodes }) => nodes.map(keyOf)));
       const orphans = missing.filter((node) => !promised.has(keyOf(node)));
-      if (orphans.length > 0 && !this.#adopt(orphans)) {
+      if (this.#owners && orphans.length > 0 && this.#outstanding.length === 0) throw this.#lostReplicas(orphans);
+      if (!this.#owners && orphans.length > 0 && !this.#adopt(orphans)) {
         await this.#roster.enough();
         continue;
       }
@@ -156,7 +180,12 @@ export class Computing {
       .reduce((sum, { nodes }) => sum + leavesOf(nodes), 0);
   }
 
+  #lostReplicas([{ low }]: readonly TreeNode[]): StateLostError {
+    return lostReplica(this.#owners!.find((each) => each.low <= low && low < each.high)!.worker);
+  }
+
   #dueAt(one: Outstanding): number {
+    if (this.#owners) return Number.POSITIVE_INFINITY;
     return this.#alone(one).length === 0 || this.#idle().length === 0 ? Number.POSITIVE_INFINITY : one.deadline;
   }
 

@@ -1,5 +1,4 @@
 /** What goes out to a worker, in order: nothing overtakes the blob under way, and rows go ahead of the work that needs them. */
-import type { ParameterRange } from '../../src/reduce/shares.js';
 import type { SlabParts } from '../../src/reduce/slab-frame.js';
 import { type BlobSource, bytesSource } from '../../src/wire/blob.js';
 import type { Connection } from '../../src/wire/connection.js';
@@ -7,6 +6,9 @@ import type { Message, Transfer, TransferKind } from '../../src/wire/messages.js
 
 /** Packs rows of the data set for the way. */
 export type PackRows = (rows: Int32Array) => Promise<Uint8Array>;
+
+/** Of what a blob of optimizer state is. */
+export type TransferPart = Pick<Transfer, 'range' | 'replica'>;
 
 export class Outbox {
   readonly #connection: Connection;
@@ -44,7 +46,7 @@ export class Outbox {
   /**
    * Sends a blob, and after it whatever is sent meanwhile.
    * @param round up to which the parameters in it are trained, where it holds some
-   * @param range of the parameters whose optimizer state it is
+   * @param part whose optimizer state it is, where not all of it
    * @throws WireError when the connection ends before all is passed on
    */
   async transfer(
@@ -53,13 +55,11 @@ export class Outbox {
     sha256: string,
     round: number,
     progress?: (bytes: number) => void,
-    range?: ParameterRange,
+    part: TransferPart = {},
   ): Promise<void> {
     this.#began(what);
     await new Promise<void>((resolve, reject) => {
-      this.#out(() =>
-        this.#transfer({ what, sha256, round, ...(range && { range }) }, source, progress).then(resolve, reject),
-      );
+      this.#out(() => this.#transfer({ what, sha256, round, ...part }, source, progress).then(resolve, reject));
     });
   }
 
@@ -94,7 +94,7 @@ export class Outbox {
   }
 
   async #transfer(
-    about: Pick<Transfer, 'what' | 'sha256' | 'round' | 'range'>,
+    about: Pick<Transfer, 'what' | 'sha256' | 'round' | 'range' | 'replica'>,
     source: BlobSource,
     progress?: (bytes: number) => void,
   ): Promise<void> {

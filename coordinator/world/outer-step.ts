@@ -17,7 +17,7 @@ export function outerStep(sync: SyncConfig, { geometry, optimizer }: TrainingOpt
   if (!rounds || !outer) return undefined;
   if (averageMomentum(optimizer) !== undefined) {
     throw new ConfigError(
-      `optimizer.${Object.keys(optimizer)[0]}.emaMomentum: with cluster.sync.local the optimizer of a replica begins each round anew, and an average would too`,
+      `optimizer.${Object.keys(optimizer)[0]}.emaMomentum: with cluster.sync.local it would average the weights of a replica, and not those of the run`,
       'leave emaMomentum out: the momentum of the outer optimizer averages already',
     );
   }

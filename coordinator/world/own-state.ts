@@ -7,7 +7,7 @@ import type { RoundUpdate, Worker } from '../../src/pool/round-worker.js';
 import type { ReplicaState } from '../../src/wire/state-blob.js';
 import type { Clock } from './clock.js';
 
-/** Nobody has the parameters any more that the last steps led to: those steps are to be computed again. */
+/** Nobody has any more what the last steps led to: those steps are to be computed again. The message says what, for people. */
 export class StateLostError extends Error {}
 
 /** A worker that can be asked for its parameters and slots. */
@@ -34,6 +34,8 @@ export interface OwnState {
    * @throws StateLostError when the coordinator does not have them, and nobody can send them
    */
   reach(round: number, holders: readonly StateHolder[]): Promise<boolean>;
+  /** Goes back to `round`: the coordinator's parameters are those again. */
+  rewind(): Promise<void>;
 }
 
 /** The state of a coordinator that keeps up: every step is applied to it. */
@@ -64,6 +66,9 @@ export class AppliedState implements OwnState {
     await this.#updating;
     return false;
   }
+
+  /** Its parameters are never behind. */
+  async rewind(): Promise<void> {}
 }
 
 /** Milliseconds of steps that may have to be computed again, at least; more where the state takes long to fetch. */
@@ -120,6 +125,9 @@ export class FetchedState implements OwnState {
       this.#interval = Math.max(leastInterval, (this.#reached - started) / share);
       return true;
     }
-    throw new StateLostError();
+    throw new StateLostError('the workers that had the parameters are gone');
   }
+
+  /** Its parameters are those already. */
+  async rewind(): Promise<void> {}
 }

@@ -24,7 +24,9 @@ export class Questions {
   readonly #computing: (Question<Computed> & { readonly task: ComputeTask })[] = [];
   #reducing: (Question<number> & { readonly plan: AllReducePlan; answered: boolean }) | undefined;
   readonly #evaluating = new Map<number, Question<MetricTotals>>();
-  #fetching: (Question<void> & { readonly round: number; readonly state: ReplicaState }) | undefined;
+  #fetching:
+    | (Question<void> & { readonly round: number; readonly replica: number | undefined; readonly state: ReplicaState })
+    | undefined;
   readonly #incoming = new Incoming<BlobSink>();
   #evaluations = 0;
 
@@ -60,9 +62,9 @@ export class Questions {
   }
 
   /** @param state is written into as the answer arrives */
-  fetch(doing: string, round: number, state: ReplicaState): Promise<void> {
+  fetch(doing: string, round: number, state: ReplicaState, replica?: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#fetching = { doing, resolve, reject, round, state };
+      this.#fetching = { doing, resolve, reject, round, replica, state };
     });
   }
 
@@ -108,8 +110,9 @@ export class Questions {
 
   /** The parameters that it was asked for follow. @throws WireError when it was not, or was asked for others */
   transfer(transfer: Transfer): void {
-    const { round, state } = asked(this.#fetching, transfer.kind);
-    if (transfer.what !== 'state' || transfer.round !== round) {
+    const { round, replica, state } = asked(this.#fetching, transfer.kind);
+    const what = replica === undefined ? 'state' : 'replica';
+    if (transfer.what !== what || transfer.round !== round || transfer.replica !== replica) {
       throw new WireError(`transfer: ${transfer.what} of round ${transfer.round} was not asked for`, dropped);
     }
     this.#incoming.expect(transfer, stateSink(state, transfer.bytes));

@@ -4,14 +4,13 @@ import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import type { Computed, ComputeTask, EvaluationBatch, RoundUpdate, Worker } from '../../src/pool/round-worker.js';
 import type { Landing } from '../../src/reduce/landings.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
-import type { ParameterRange } from '../../src/reduce/shares.js';
 import type { SlabFrame, SlabParts } from '../../src/reduce/slab-frame.js';
 import type { BlobSource } from '../../src/wire/blob.js';
 import type { Connection } from '../../src/wire/connection.js';
 import type { Failed, Hello, Message, PeerLost, TransferKind } from '../../src/wire/messages.js';
 import type { ReplicaState } from '../../src/wire/state-blob.js';
 import type { Activity } from './activity.js';
-import { Outbox, type PackRows } from './outbox.js';
+import { Outbox, type PackRows, type TransferPart } from './outbox.js';
 import { Questions } from './questions.js';
 import { Standing } from './standing.js';
 
@@ -138,11 +137,14 @@ export class RemoteWorker implements Worker {
     });
   }
 
-  /** Writes its parameters and slots after `round` into `state`. @throws WireError when it is lost before all have come */
-  fetch(round: number, state: ReplicaState): Promise<void> {
+  /**
+   * Writes its parameters and slots after `round` into `state`, or the optimizer state of a replica.
+   * @throws WireError when it is lost before all have come
+   */
+  fetch(round: number, state: ReplicaState, replica?: number): Promise<void> {
     return this.#ask('sending its parameters', (doing) => {
-      const fetched = this.#questions.fetch(doing, round, state);
-      this.#outbox.send({ kind: 'fetch', round });
+      const fetched = this.#questions.fetch(doing, round, state, replica);
+      this.#outbox.send({ kind: 'fetch', round, ...(replica !== undefined && { replica }) });
       return fetched;
     });
   }
@@ -163,9 +165,9 @@ export class RemoteWorker implements Worker {
     sha256: string,
     round: number,
     progress?: (bytes: number) => void,
-    range?: ParameterRange,
+    part?: TransferPart,
   ): Promise<void> {
-    return this.#outbox.transfer(what, source, sha256, round, progress, range);
+    return this.#outbox.transfer(what, source, sha256, round, progress, part);
   }
 
   /** The worker has no copy of the data: it is sent the rows of each task. */

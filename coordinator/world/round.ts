@@ -7,6 +7,7 @@ import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { AllReduceAttempts, type AllReduceAttemptsOptions } from './all-reduce-attempts.js';
 import { Computing, type RoundTask } from './computing.js';
 import { Mailbox } from './mailbox.js';
+import type { ReplicaKeeper } from './replica-keeper.js';
 import type { RoundEvent } from './round-events.js';
 
 export interface RoundResult {
@@ -26,14 +27,20 @@ export interface RoundResult {
   readonly holders: ReadonlySet<object>;
 }
 
-/** @throws StoppedError when the run is to be stopped while too few workers are there */
-export async function runRound(task: RoundTask, options: AllReduceAttemptsOptions): Promise<RoundResult> {
-  const { roster, clock } = options;
+interface WorldRoundOptions extends AllReduceAttemptsOptions {
+  /** Where replicas take local steps. */
+  readonly keeper?: Pick<ReplicaKeeper, 'deal' | 'owners'>;
+}
+
+/** @throws StoppedError when the run is to be stopped while too few workers are there, StateLostError when steps are to be computed again */
+export async function runRound(task: RoundTask, options: WorldRoundOptions): Promise<RoundResult> {
+  const { roster, clock, keeper } = options;
   await roster.enough();
+  await keeper?.deal();
   const mail = new Mailbox<RoundEvent>(clock);
   const forget = roster.onLoss((worker) => mail.put({ kind: 'lost', worker }));
   try {
-    const computing = new Computing(task, roster, clock, mail);
+    const computing = new Computing(task, roster, clock, mail, keeper?.owners);
     const attempts = new AllReduceAttempts(task, options, mail, computing);
     for (;;) {
       await computing.done();

@@ -29,8 +29,8 @@ export function checkSharding(
   };
   if (sync !== 'step') {
     refuse(
-      'with cluster.sync.local the optimizer of a replica begins each round anew',
-      'leave cluster.optimizerState out: nothing of it is kept from round to round',
+      'with cluster.sync.local each replica has an optimizer of its own, whose state is with whoever computes it',
+      'leave cluster.optimizerState out',
     );
   }
   if (compression) {
@@ -129,7 +129,7 @@ export class Sharding {
     const parts = slots.map(({ buffer, byteOffset }) => new Uint8Array(buffer, byteOffset + from * 4, (to - from) * 4));
     // One that is lost meanwhile is told of by the world.
     worker
-      .transfer('slots', bytesSource(Buffer.concat(parts)), '', world.committed - 1, undefined, { from, to })
+      .transfer('slots', bytesSource(Buffer.concat(parts)), '', world.committed - 1, undefined, { range: { from, to } })
       .catch(() => {});
   }
 

@@ -24,10 +24,11 @@ import { Cluster } from './cluster.js';
 import { JoinLimits } from './join-limits.js';
 import { type ListeningPlace, listeningEvent, tokenWarning } from './listening.js';
 import { localOptions, outerStep } from './outer-step.js';
-import { AppliedState, FetchedState } from './own-state.js';
+import { AppliedState, FetchedState, type OwnState } from './own-state.js';
 import { Pace } from './pace.js';
 import { Provision, packSupplies, type Supplies } from './provision.js';
 import type { QuorumOptions } from './quorum.js';
+import { ReplicaKeeper } from './replica-keeper.js';
 import type { OuterStep } from './round-plan.js';
 import { checkSharding, Sharding } from './sharding.js';
 import { isWholeJob } from './whole-job.js';
@@ -211,9 +212,27 @@ function bytesOf({ layout }: TrainingOptions, { compression, precision }: Cluste
   return 4 * (first + second);
 }
 
+function keeperOf(
+  pool: OwnPool,
+  options: Pick<TrainingOptions, 'layout' | 'optimizer'>,
+  replicas: number,
+  inner: OwnState,
+  world: () => World,
+): ReplicaKeeper {
+  return new ReplicaKeeper({
+    ...options,
+    replicas,
+    inner,
+    state: pool,
+    own: pool.replicas,
+    world,
+    clock: systemClock,
+  });
+}
+
 function buildWorld(
   pool: OwnPool,
-  { layout, geometry }: TrainingOptions,
+  { layout, geometry, optimizer }: TrainingOptions,
   outer: OuterStep | undefined,
   supplies: Supplies,
   { threads, config, report, workers, signal }: ClusterChoices,
@@ -227,7 +246,9 @@ function buildWorld(
     refused: (from, error) => world.blame(from, error),
   });
   const isSharded = config.optimizerState === 'sharded';
-  const own = threads > 0 || isSharded ? new AppliedState(member) : new FetchedState(pool, systemClock);
+  const inner = threads > 0 || isSharded ? new AppliedState(member) : new FetchedState(pool, systemClock);
+  const keeper = outer && keeperOf(pool, { layout, optimizer }, outer.replicas, inner, () => world);
+  const own = keeper ?? inner;
   const limits = new JoinLimits();
   const world: World = new World({
     self: member,
@@ -267,5 +288,5 @@ function buildWorld(
     allReduce.restart();
     member.restart(after);
   };
-  return { world, own, restart, limits, sharding };
+  return { world, own, keeper, restart, limits, sharding };
 }

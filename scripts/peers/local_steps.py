@@ -4,7 +4,7 @@ console.log(JSON.stringify([0, 1, 2, 3].map((epoch) => [...epochOrder(Int32Array
 | python scripts/peers/local_steps.py > test/fixtures/local-steps.json
 
 Needs torch. It is given the order of each epoch. Steps of 8 examples, the last of an epoch of 6; two replicas have 4 of each, or 4 and 2. A round
-has two steps, or the one that an epoch ends with. The optimizer of a replica begins each round anew.
+has two steps, or the one that an epoch ends with. The optimizer of a replica goes on over the rounds.
 """
 import json
 import sys
@@ -26,15 +26,18 @@ def prediction(parameters, rows):
 
 parameters = [torch.zeros(2, 1, requires_grad=True), torch.zeros(1, requires_grad=True)]
 outer = torch.optim.SGD(parameters, lr=0.7, momentum=0.9, nesterov=True)
+replicas = [[p.detach().clone().requires_grad_() for p in parameters] for _ in range(2)]
+inners = [torch.optim.AdamW(own, lr=0.05, weight_decay=0.01) for own in replicas]
 losses = []
 for order in ORDERS:
     batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
     sums = [0.0 for _ in batches]
     for first in range(0, len(batches), ROUND):
         moved = [torch.zeros_like(p) for p in parameters]
-        for replica in range(2):
-            own = [p.detach().clone().requires_grad_() for p in parameters]
-            inner = torch.optim.AdamW(own, lr=0.05, weight_decay=0.01)
+        for replica, (own, inner) in enumerate(zip(replicas, inners)):
+            with torch.no_grad():
+                for p, q in zip(parameters, own):
+                    q.copy_(p)
             for step in range(first, min(first + ROUND, len(batches))):
                 rows = batches[step][replica * HALF : (replica + 1) * HALF]
                 loss = ((prediction(own, rows) - y[rows]) ** 2).mean()

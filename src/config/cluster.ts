@@ -30,7 +30,7 @@ const localSchema = z
     outer: outerSchema.prefault('nesterov').describe('How the mean movement of the replicas changes the parameters.'),
   })
   .describe(
-    'DiLoCo: replicas train by themselves, and their movements are averaged. The optimizer of a replica begins each round anew.',
+    'DiLoCo: replicas train by themselves, and their movements are averaged. Each keeps the state of its optimizer.',
   );
 
 const powerSgdSchema = z

@@ -4,6 +4,11 @@
  */
 import type { ClusterConfig, SyncConfig } from '../config/cluster.js';
 import type { OptimizerConfig } from '../config/optimizer.js';
+import type { Geometry } from '../data/geometry.js';
+import { planLocalRounds } from '../data/local-rounds.js';
+import type { SlabLayout } from '../model/slab.js';
+import { createOptimizer } from './create-optimizer.js';
+import type { OptimizerSlot } from './optimizer.js';
 
 /** undefined where each round is a step, which the optimizer of the run takes. */
 export function outerOptimizer(sync: SyncConfig): OptimizerConfig | undefined {
@@ -11,11 +16,18 @@ export function outerOptimizer(sync: SyncConfig): OptimizerConfig | undefined {
   return { momentum: { ...sync.local.outer.nesterov, nesterov: true } };
 }
 
-/** The optimizer that changes the parameters of a run, whose state its checkpoints hold. */
-export const appliedOptimizer = ({
-  optimizer,
-  cluster,
-}: {
-  readonly optimizer: OptimizerConfig;
-  readonly cluster: Pick<ClusterConfig, 'sync'>;
-}): OptimizerConfig => outerOptimizer(cluster.sync) ?? optimizer;
+/** What optimizers remember of a run, as its checkpoints hold it: that which changes the parameters, then that of each replica. */
+export function stateSlots(
+  { optimizer, cluster }: { readonly optimizer: OptimizerConfig; readonly cluster: Pick<ClusterConfig, 'sync'> },
+  layout: SlabLayout,
+  geometry: Geometry,
+): readonly OptimizerSlot[] {
+  const { slots } = createOptimizer(outerOptimizer(cluster.sync) ?? optimizer, layout);
+  const rounds = planLocalRounds(cluster.sync, geometry);
+  if (!rounds) return slots;
+  const own = createOptimizer(optimizer, layout).slots;
+  const replicas = Array.from({ length: rounds.replicas }, (_, replica) =>
+    own.map((slot) => ({ ...slot, name: `replica-${replica}/${slot.name}` })),
+  );
+  return [...slots, ...replicas.flat()];
+}

@@ -1,8 +1,8 @@
 /**
  * One thread of a pool: its share of the local steps of replicas. A replica begins each round with the parameters of the
- * run and an optimizer without memory, takes its steps, and leaves in a slot what it moved by.
+ * run and what its optimizer remembers of the rounds before, takes its steps, and leaves in a slot what it moved by.
  */
-import { shardsOf } from '../data/geometry.js';
+import { roundOf, shardsOf } from '../data/geometry.js';
 import { replicaShards } from '../data/local-rounds.js';
 import type { UpdateKernels } from '../kernels/load-kernels.js';
 import { createOptimizer } from '../optimizer/create-optimizer.js';
@@ -29,6 +29,8 @@ export class LocalRank {
   readonly #gradients: ShardGradients;
   readonly #optimizer: Optimizer;
   readonly #slice: Slice;
+  /** Of each replica: they differ in the slabs of the optimizer. */
+  readonly #slices: readonly Slice[];
   readonly #share: readonly SlabPiece[];
   readonly #plans = new Map<number, ReductionPlan>();
 
@@ -50,8 +52,12 @@ export class LocalRank {
     this.#kernels = kernels;
     this.#gradients = gradients;
     this.#optimizer = createOptimizer(this.#local.optimizer, layout, shared.ruleModels);
-    const offsets = { ...shared.offsets, ...this.#slabs };
-    this.#slice = new Slice({ layout, threads, shared: { ...shared, offsets } }, rank, kernels);
+    const { parameters, states } = this.#slabs;
+    this.#slices = states.map(({ next: optimizer }) => {
+      const offsets = { ...shared.offsets, parameters, optimizer };
+      return new Slice({ layout, threads, shared: { ...shared, offsets } }, rank, kernels);
+    });
+    this.#slice = this.#slices[0];
     this.#share = this.#slice.shareOf(this.#optimizer);
   }
 
@@ -76,17 +82,15 @@ export class LocalRank {
     this.#leave(slot);
   }
 
-  /** The replica is where the run is. Its losses are no numbers until they are known. */
+  /** The replica is where the run is, its optimizer where it was. Its losses are no numbers until they are known. */
   #begin(replica: number): void {
     const { shared, layout } = this.#spec;
     const { memory, offsets, localLosses, localDivisors } = shared;
     const slab = (offset: number, length: number) => new Float32Array(memory.buffer, offset, length);
-    const parameters = slab(offsets.parameters, layout.length);
-    slab(this.#slabs.parameters, layout.length).set(parameters);
-    this.#optimizer.slots.forEach(({ initial, length }, i) => {
-      const slot = slab(this.#slabs.optimizer[i], length);
-      if (initial === 'parameters') slot.set(parameters.subarray(0, length));
-      else slot.fill(initial);
+    slab(this.#slabs.parameters, layout.length).set(slab(offsets.parameters, layout.length));
+    const { kept, next } = this.#slabs.states[replica];
+    this.#optimizer.slots.forEach(({ length }, i) => {
+      slab(next[i], length).set(slab(kept[i], length));
     });
     const { steps } = this.#local;
     localLosses.fill(Number.NaN, replica * steps, (replica + 1) * steps);
@@ -109,29 +113,29 @@ export class LocalRank {
     this.#barrier();
     const examples = shardsOf(geometry, step, shards.low, shards.high).count;
     const isEmpty = examples === 0;
-    const update = isEmpty ? undefined : this.#decide(shards, i, replica, learningRate, examples);
+    const update = isEmpty ? undefined : this.#decide(shards, { epoch, step, i }, replica, learningRate, examples);
     if (isEmpty) this.#tell(replica, i, 0, 0);
     if (update) {
-      this.#slice.update(this.#share, this.#slabs.gradients[plan.total], update);
+      this.#slices[replica].update(this.#share, this.#slabs.gradients[plan.total], update);
       this.#clock.mark('update');
     }
     this.#barrier();
     return isEmpty || update !== undefined;
   }
 
-  /** Every rank comes to the same. The optimizer counts the steps of the round, from 1. */
+  /** Every rank comes to the same. The optimizer counts the steps of the run. */
   #decide(
     { low, high }: TreeNode,
-    i: number,
+    { epoch, step, i }: { readonly epoch: number; readonly step: number; readonly i: number },
     replica: number,
     learningRate: number,
     examples: number,
   ): Update | undefined {
-    const { shared } = this.#spec;
+    const { shared, geometry } = this.#spec;
     const losses = shared.shardLosses.subarray(low, high);
     const divisors = shared.shardDivisors.subarray(low, high);
     const squares = totalSquares(shared.normSums);
-    const rule = { round: i, learningRate, clipNorm: this.#local.clipNorm, examples };
+    const rule = { round: roundOf(geometry, epoch, step), learningRate, clipNorm: this.#local.clipNorm, examples };
     const { loss, divisor, update } = decideUpdate(rule, { losses, divisors, squares });
     if (this.#rank === 0) this.#tell(replica, i, loss * divisor, divisor);
     return update;

@@ -61,7 +61,9 @@ export class Member implements Worker {
       const pool = this.#computing;
       checkTask(pool.options, task);
       this.#enter(task.round);
-      return pool.compute(task);
+      const computed = await pool.compute(task);
+      pool.replicas?.computed(task.nodes);
+      return computed;
     });
   }
 
@@ -90,6 +92,7 @@ export class Member implements Worker {
       const range = sharded && this.#rangeIn(sharded);
       this.#applied = update.round;
       this.#allReduce.commit();
+      this.#pool.replicas?.commit();
       await this.#pool.apply(update, range);
       if (sharded) await this.#parameters.exchange(update.round, sharded);
     });
@@ -142,6 +145,7 @@ export class Member implements Worker {
     this.#round = round;
     this.#applied = round;
     this.#held = { from: 0, to: 0 };
+    this.#pool.replicas?.forget();
     this.#parameters.restart(round);
   }
 

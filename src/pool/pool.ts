@@ -21,20 +21,14 @@ import {
   type TrainingOptions,
   type UpdateOptions,
 } from './pool-options.js';
+import { ReplicaStates } from './replica-states.js';
 import { roundLosses } from './round-losses.js';
 import { RoundSlots } from './round-slots.js';
 import type { Computed, ComputeTask, EvaluationBatch, RowsAt } from './round-worker.js';
 import { RowCache } from './row-cache.js';
 import { allocateShared, gradientSlots, initialSlots, type SharedState } from './shared-state.js';
 import { type StepGradient, stepGradient } from './step-gradient.js';
-
-/** What a span of steps came to. */
-export interface SpanResult {
-  /** Steps of the span that were applied. */
-  readonly committed: number;
-  /** The step after those had a loss or gradient that is not finite, and was not applied. */
-  readonly diverged: boolean;
-}
+import type { SpanResult } from './task.js';
 
 /** @template Options its use: what the pool was not started for, it cannot be asked for */
 export class ThreadPool<Options extends PoolOptions = PoolOptions> {
@@ -52,6 +46,8 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
   readonly total: number;
   readonly scratch: number;
   readonly compression: SharedState['offsets']['compression'];
+  /** What the optimizers of replicas remember, where rounds are local steps. */
+  readonly replicas: ReplicaStates | undefined;
   /** Where the rows go that are sent while they are needed. */
   readonly rowCache: RowCache | undefined;
   /** What it was started with. */
@@ -119,8 +115,11 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     this.total = offsets.total;
     this.scratch = offsets.scratch;
     this.compression = offsets.compression;
-    if (options.use === 'rounds' && options.rowCache)
-      this.rowCache = new RowCache(options.examples, options.rowCache.capacity);
+    if (options.use === 'rounds') {
+      const { rowCache, local, examples } = options;
+      if (rowCache) this.rowCache = new RowCache(examples, rowCache.capacity);
+      if (local) this.replicas = new ReplicaStates(memory, offsets.local!.states, local, options.layout);
+    }
     this.#roundSlots = new RoundSlots(offsets.gradients);
     this.#metrics = options.use === 'updates' ? undefined : new RunMetrics(options.metrics);
     this.stepLosses = shared.stepLosses;

@@ -22,6 +22,7 @@ import {
   type RoundOptions,
   type UpdateOptions,
 } from './pool-options.js';
+import type { ReplicaPlaces } from './replica-states.js';
 
 /** Byte offsets in the slab memory. */
 export interface SlabOffsets {
@@ -43,10 +44,11 @@ export interface SlabOffsets {
   readonly compression?: PowerSgdPlaces;
 }
 
-/** What a replica trains in. */
+/** What replicas train in, one after another. */
 export interface LocalSlabs {
   readonly parameters: number;
-  readonly optimizer: readonly number[];
+  /** What the optimizer of each remembers. */
+  readonly states: readonly ReplicaPlaces[];
   /** Gradient slots of its steps. */
   readonly gradients: readonly number[];
 }
@@ -227,7 +229,10 @@ function planSlabs(
     ...(local && {
       local: {
         parameters: region(layout.length),
-        optimizer: training!.slots.map(({ length }) => region(length)),
+        states: Array.from({ length: local.replicas }, () => ({
+          kept: training!.slots.map(({ length }) => region(length)),
+          next: training!.slots.map(({ length }) => region(length)),
+        })),
         gradients: Array.from({ length: stepSlots(shardsEach(options), threads) }, () => region(layout.state)),
       },
     }),

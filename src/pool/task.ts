@@ -17,6 +17,14 @@ export interface TrainTask {
   readonly buckets?: Uint8Array;
 }
 
+/** What a span of steps came to. */
+export interface SpanResult {
+  /** Steps of the span that were applied. */
+  readonly committed: number;
+  /** The step after those had a loss or gradient that is not finite, and was not applied. */
+  readonly diverged: boolean;
+}
+
 /** Nodes of a round. */
 export interface NodesTask {
   readonly kind: 'nodes';

@@ -72,7 +72,7 @@ export interface Refused {
   readonly final: boolean;
 }
 
-export type TransferKind = 'job' | 'data' | 'rows' | 'state' | 'slots';
+export type TransferKind = 'job' | 'data' | 'rows' | 'state' | 'slots' | 'replica';
 
 /**
  * C → W, and for a state that was fetched W → C: a blob follows, in chunks that carry this number. What it holds is in
@@ -83,12 +83,14 @@ export interface Transfer {
   readonly transfer: number;
   readonly what: TransferKind;
   readonly bytes: number;
-  /** job: SHA-256 of the blob; data: fingerprint of the data set; rows, state and slots: ''. */
+  /** job: SHA-256 of the blob; data: fingerprint of the data set; else ''. */
   readonly sha256: string;
-  /** state and slots: rounds up to which the parameters are trained. */
+  /** state, slots and replica: rounds up to which the parameters are trained. */
   readonly round: number;
   /** slots: of which parameters they are. */
   readonly range?: ParameterRange;
+  /** replica: whose optimizer state it is, where rounds are local steps. */
+  readonly replica?: number;
 }
 
 /** C → W: of the transfer of this job or data set nothing is needed: you have it. */
@@ -164,6 +166,8 @@ export interface Applied {
 export interface Fetch {
   readonly kind: 'fetch';
   readonly round: number;
+  /** Not those of the run, but the optimizer state of this replica. */
+  readonly replica?: number;
 }
 
 /** C → W. */

@@ -6,6 +6,7 @@ import { coordinate, resumeCoordinating } from '../../coordinator/world/coordina
 import { loadRunConfig } from '../../src/config/load-config.js';
 import { epochOrder } from '../../src/data/sampler.js';
 import type { EndEvent, RunEvent } from '../../src/report/events.js';
+import { chaosConfig, chaotic, type Outcome } from '../support/chaos.js';
 import { eventOf } from '../support/cli.js';
 import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
 import { trained, weightsOf } from '../support/runs.js';
@@ -145,4 +146,31 @@ describe('a run', () => {
       /cluster.sync.local: replicas take local steps over workers/,
     );
   });
+});
+
+describe('a worker that is lost', () => {
+  const config = {
+    ...chaosConfig('star', 4),
+    optimizer: { adamw: { learningRate: 0.001 } },
+    cluster: { silence: 2, sync: { local: { steps: 3, replicas: 4 } } },
+  };
+  let quiet: Outcome;
+  beforeAll(async () => {
+    const { end } = await alone(writeConfig(folder, 'quiet', config), []);
+    const { sha256, validation, test, figures } = end;
+    quiet = JSON.parse(JSON.stringify({ sha256, validation, test, figures }));
+  });
+
+  it('takes the state of its replicas with it, and changes nothing', async () => {
+    await chaotic(config, quiet, async (chaos) => {
+      for (const phase of [
+        'computing',
+        'sending gradients',
+        'committing',
+        'validating',
+        'receiving parameters',
+      ] as const)
+        await chaos.suffer('closed socket', phase);
+    });
+  }, 60_000);
 });
