@@ -1422,7 +1422,7 @@ export interface RunConfigInput {
       | 'step'
       | {
           /**
-           * DiLoCo: replicas train by themselves, and their movements are averaged. The optimizer of a replica begins each round anew.
+           * DiLoCo: replicas train by themselves, and their movements are averaged. Each keeps the state of its optimizer.
            */
           local?: {
             /**
