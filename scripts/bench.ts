@@ -15,6 +15,7 @@ import { benchSoak } from './bench/soak-report.js';
 import { textModelNames } from './bench/text-workloads.js';
 import type { Python } from './bench/torch.js';
 import { bench, sections } from './bench/total.js';
+import { benchUi } from './bench/ui.js';
 import { modelNames } from './bench/workloads.js';
 
 interface Flags {
@@ -145,6 +146,16 @@ const nanogpt = benchmark(
   .option('--file <text>', 'tinyshakespeare', 'data/tinyshakespeare/input.txt')
   .option('--python <path>', pythonHelp, python);
 
+const ui = benchmark(
+  'ui',
+  'What it costs to watch runs: the page beside TensorBoard, and the run that is watched.',
+  { pairs: 7, seconds: 4 },
+  (flags) => {
+    const { pairs, seconds, python } = flags as SectionFlags;
+    return benchUi({ pairs, seconds, python: python?.[0].path });
+  },
+).option('--python <path>', 'a Python that has TensorBoard (default: nothing beside the page)', python);
+
 interface NanogptFlags {
   readonly threads: number;
   readonly file: string;
@@ -178,7 +189,8 @@ program
   .addCommand(checkpoint)
   .addCommand(soak)
   .addCommand(projection)
-  .addCommand(nanogpt);
+  .addCommand(nanogpt)
+  .addCommand(ui);
 for (const command of program.commands) command.copyInheritedSettings(program);
 try {
   await program.parseAsync();

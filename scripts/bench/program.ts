@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Program } from '../../src/programs/program.js';
 
 // From dist/scripts/bench/.
-const program = resolve(dirname(fileURLToPath(import.meta.url)), '../../cli/main.js');
+export const lockstepProgram = resolve(dirname(fileURLToPath(import.meta.url)), '../../cli/main.js');
 
 /**
  * @param folder current folder of the process
@@ -16,4 +16,4 @@ export const lockstep = <Event>(
   folder: string,
   told: (event: Event) => void = () => {},
   flags: readonly string[] = [],
-): Program<Event> => new Program<Event>({ program, args, folder, flags }, told);
+): Program<Event> => new Program<Event>({ program: lockstepProgram, args, folder, flags }, told);

@@ -2,13 +2,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chromium } from '../../scripts/programs/browser-tab.js';
 import type { MetricFigure } from '../../src/metrics/metric.js';
 import { reportHtml } from '../../src/report/evaluation-document.js';
 import type { EvaluationReport } from '../../src/report/evaluation-report.js';
 import { explanationDocument } from '../../src/report/explanation-document.js';
 import { htmlPage } from '../../src/report/page.js';
 import { scaleDocument } from '../../src/scale/scale-document.js';
-import { chromium, Tab } from '../support/chromium.js';
+import { Tab } from '../support/chromium.js';
 import { fullReport, markup } from '../support/evaluation-reports.js';
 import { temporaryFolder } from '../support/folder.js';
 import { reportOf, runOf } from '../support/scale-reports.js';

@@ -5,8 +5,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { chromium } from '../../scripts/programs/browser-tab.js';
 import { type RunServer, serveRuns } from '../../src/ui/serve-runs.js';
-import { chromium, Tab } from '../support/chromium.js';
+import { Tab } from '../support/chromium.js';
 import { temporaryFolder } from '../support/folder.js';
 import { skipIf } from '../support/skip-if.js';
 
