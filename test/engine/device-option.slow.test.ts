@@ -41,6 +41,15 @@ it('has a name that is known', async () => {
   });
 });
 
+it('is no number of a card', async () => {
+  const { code, stdout } = await lockstep([...training, '--device', 'webgpu:1'], newFolder());
+  expect(code).toBe(2);
+  expect(eventOf(eventsOf(stdout), 'error')).toMatchObject({
+    message: expect.stringMatching(/^--device: webgpu:1 asks for one of several cards/),
+    remedy: expect.stringContaining('use webgpu'),
+  });
+});
+
 skipIf(swiftshaderMissing).it(
   'trains to the same bits twice, and its run goes on where there is no device',
   async () => {

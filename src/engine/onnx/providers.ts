@@ -49,6 +49,13 @@ export function chooseProvider(device: string): void {
 
 function providerNamed(device: string, from: string): ExecutionProvider {
   if (Object.hasOwn(providers, device)) return providers[device];
+  const [, one] = /^(\w+):\d+$/.exec(device) ?? [];
+  if (one !== undefined && Object.hasOwn(providers, one)) {
+    throw new EngineError(
+      `${from}: ${device} asks for one of several cards, and ONNX Runtime takes the one that its driver names first`,
+      `use ${one}; on Linux, VK_DRIVER_FILES in the environment names the driver of the card to take, such as /usr/share/vulkan/icd.d/nvidia_icd.json`,
+    );
+  }
   throw new EngineError(
     `${from}: there is no device ${JSON.stringify(device)}`,
     oneOf(device, from === variable ? Object.keys(providers) : [...Object.keys(providers), 'auto']),

@@ -1,0 +1,99 @@
+/** Runs on a device beside those of the processor. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, vi } from 'vitest';
+import { resume, train } from '../../coordinator/local/train.js';
+import { loadRunConfig } from '../../src/config/load-config.js';
+import { urlOf, withCluster } from '../support/cluster.js';
+import { relativeError } from '../support/engines.js';
+import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
+import { trained } from '../support/runs.js';
+import { skipIf } from '../support/skip-if.js';
+import { onSwiftshader, swiftshader, swiftshaderMissing } from '../support/swiftshader.js';
+
+const { it } = skipIf(swiftshaderMissing);
+const folder = temporaryFolder();
+const newPath = newPaths();
+
+const text = join(folder, 'text.txt');
+writeFileSync(text, 'the quick brown fox jumps over the lazy dog. '.repeat(12));
+const digits = { source: 'digits', examples: 100, validation: 0.1, test: 0.1 };
+const characters = { source: 'text', file: text, window: 4, stride: 4 };
+const steps = { epochs: 1, batchSize: 4, shards: 2, logEvery: 1 };
+const common = { loss: 'sparseCategoricalCrossentropy', optimizer: 'adam', training: steps };
+const dense = { dense: { units: 'classes' } };
+const configs = {
+  mlp: {
+    data: digits,
+    model: { layers: ['flatten', { dense: { units: 16, activation: 'relu' } }, { dropout: { rate: 0.2 } }, dense] },
+  },
+  cnn: {
+    data: digits,
+    model: {
+      layers: [
+        { conv2d: { filters: 4, kernelSize: 3, strides: 2, activation: 'relu' } },
+        'batchNormalization',
+        { maxPooling2d: { poolSize: 2 } },
+        'flatten',
+        dense,
+      ],
+    },
+    optimizer: { momentum: { learningRate: 0.01, nesterov: true } },
+  },
+  lstm: {
+    data: characters,
+    model: { layers: [{ embedding: { inputDim: 64, outputDim: 4 } }, { lstm: { units: 4 } }, dense] },
+  },
+  decoder: {
+    data: { ...characters, targets: 'all' },
+    model: {
+      layers: [
+        { tokenAndPositionEmbedding: { width: 8, position: 'rotary' } },
+        { transformerDecoder: { repeat: 2, heads: 2, feedForward: 16, normalization: 'rms' } },
+        'rmsNormalization',
+        { logits: { tied: true } },
+      ],
+    },
+    optimizer: { adamw: { learningRate: 0.002, noDecay: ['scale'] } },
+    training: { ...steps, clipNorm: 1 },
+  },
+};
+
+for (const [name, config] of Object.entries(configs)) {
+  it(`20 steps of ${name} have the losses of the processor`, { timeout: 120_000 }, async () => {
+    const file = writeConfig(folder, name, { ...common, ...config });
+    const run = async () => {
+      const { events } = await trained(file, [], newPath());
+      return events.flatMap((event) => (event.event === 'step' ? [event.loss] : [])).slice(0, 20);
+    };
+    const wanted = await run();
+    const found = await onSwiftshader(run);
+    expect(wanted.length).toBe(20);
+    for (const [i, loss] of wanted.entries()) expect(relativeError([found[i]!], [loss])).toBeLessThan(1e-3);
+  });
+}
+
+it('a run that is stopped and goes on comes to the bits of one that was not', async () => {
+  const file = writeConfig(folder, 'stopped', { ...common, ...configs.mlp });
+  const ends = await onSwiftshader(async () => {
+    const whole = await train(loadRunConfig(file, []), { threads: 1, out: newPath() });
+    const out = newPath();
+    await train(loadRunConfig(file, []), { threads: 1, out, steps: 7 });
+    return [whole, await resume(join(out, 'stopped-1'), { threads: 1 })];
+  });
+  expect(ends[1]!.sha256).toBe(ends[0]!.sha256);
+});
+
+it('a world has workers with and without the device where that is allowed, and says so', { timeout: 120_000 }, () =>
+  withCluster(async (cluster) => {
+    vi.stubEnv('VK_DRIVER_FILES', swiftshader.VK_DRIVER_FILES);
+    const host = cluster.host({ ...common, ...configs.mlp }, { allowMixedNumerics: true, minWorkers: 2 });
+    const url = await urlOf(host);
+    const card = cluster.worker(url, { name: 'card', args: ['--device', 'webgpu'] });
+    cluster.guest(url, 'processor');
+    await host.until('warning', ({ message }) => message.includes('cannot be reproduced'));
+    expect(await host.until('summary')).toMatchObject({ reproducible: false });
+    expect([await host.ended, await card.ended]).toEqual([0, 0]);
+    vi.unstubAllEnvs();
+  }),
+);
