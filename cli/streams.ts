@@ -38,8 +38,9 @@ export function remember(told: ErrorEvent): void {
 export const isGone = ({ code }: NodeJS.ErrnoException): boolean => code === 'EPIPE' || code === 'EIO';
 const isRefusal = (error: NodeJS.ErrnoException): boolean => !isGone(error);
 
-/** Whether a stream is a terminal that lines can be drawn on: one of no columns, as under `mpirun`, is none. */
-export const isTerminal = (stream: NodeJS.WriteStream): boolean => stream.isTTY === true && stream.columns > 0;
+/** Whether a stream is a terminal that lines can be drawn on: one of no columns, as under `mpirun`, is none, nor one without control codes. */
+export const isTerminal = (stream: NodeJS.WriteStream, kind = process.env.TERM): boolean =>
+  stream.isTTY === true && stream.columns > 0 && kind !== 'dumb';
 
 function say(text: string): void {
   try {

@@ -131,17 +131,27 @@ function epochLine(event: EpochEvent, epochs: number, colors: Colors, width: num
 const validated = ({ validation }: EpochEvent): [string, number][] =>
   Object.entries(validation ?? {}).map(([name, value]) => [`val ${name}`, value]);
 
-/** Columns of a course, and those that stand beside it. */
+/** Columns of a course; where there is room for fewer than the least, and for fewer than it has values, it is left out. */
 const longestCourse = 40;
-const besideCourse = 48;
+const leastCourse = 8;
 
 /** How loss and metrics went over the epochs, where a terminal shows it. */
 function courseRows(courses: ReadonlyMap<string, readonly number[]>, width: number): [string, string][] {
-  const room = Math.min(longestCourse, width - besideCourse);
-  return [...courses].flatMap(([name, values]): [string, string][] => {
-    if (values.length < 3 || width === Number.POSITIVE_INFINITY) return [];
-    const ends = `${metricText(values[0])} to ${metricText(values.at(-1)!)}`;
-    return [[name, room >= 8 ? `${sparkline(values, room)}  ${ends}` : ends]];
+  const shown = [...courses].filter(([, values]) => values.length >= 3 && width !== Number.POSITIVE_INFINITY);
+  const ends = shown.map(([, values]) => `${metricText(values[0])} to ${metricText(values.at(-1)!)}`);
+  // Titles and ends have gaps of two columns around them; there may be longer titles than these.
+  const longest = (texts: readonly string[], least: number) => Math.max(least, ...texts.map(displayWidth));
+  const beside =
+    longest(
+      shown.map(([name]) => name),
+      'dense_1/kernel'.length,
+    ) +
+    longest(ends, 0) +
+    6;
+  const room = Math.min(longestCourse, width - beside);
+  return shown.map(([name, values], i) => {
+    const fits = room >= Math.min(leastCourse, values.length);
+    return [name, fits ? `${sparkline(values, room)}  ${ends[i]}` : ends[i]];
   });
 }
 
@@ -200,7 +210,7 @@ export const rateOf = ({ examplesPerSecond, tokensPerSecond }: Throughput): { va
     : { value: grouped(tokensPerSecond), unit: 'tokens/s' };
 
 /** Columns that the title of a metric has at least. */
-const leastTitle = 16;
+const leastTitle = 12;
 
 /** The columns behind the epoch; on a narrow terminal without the time, without the rate, and with shorter titles. */
 function columnsOf(event: EpochEvent, epochs: number, most: number): { title: string; width: number }[] {
@@ -213,8 +223,11 @@ function columnsOf(event: EpochEvent, epochs: number, most: number): { title: st
   const taken = (columns: typeof all) => columns.reduce((sum, { width }) => sum + width + 2, 0);
   while (all.length > metrics.length && taken(all) > room) all.pop();
   if (taken(all) <= room) return all;
-  const share = Math.max(leastTitle, Math.floor(room / all.length) - 2);
-  return all.map(({ title, width }) => ({ title: cutMiddle(title, share), width: Math.min(width, share) }));
+  const cut = (share: number) =>
+    all.map(({ title, width }) => ({ title: cutMiddle(title, share), width: Math.min(width, share) }));
+  let share = Math.max(...all.map(({ width }) => width));
+  while (share > leastTitle && taken(cut(share)) > room) share--;
+  return cut(share);
 }
 
 function epochWidth(epochs: number): number {

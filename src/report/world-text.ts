@@ -17,11 +17,14 @@ export type Colors = ReturnType<typeof pc.createColors>;
 
 export type WorldReport = ListeningEvent | WorldEvent | WorkerEvent | TransferEvent | WaitingEvent | SummaryEvent;
 
+/** Columns that a title may take in any case: shorter ones would be taken for each other. */
+const leastRoom = 16;
+
 /** Titles and values, one pair a line; a title takes at most half of it. @param width columns of the terminal */
 export function table(rows: readonly [string, string][], colors: Colors, width: number): string {
   const titles = tableLines(
     rows.map(([title]) => [title]),
-    Math.floor(width / 2) - 2,
+    Math.max(leastRoom, Math.floor(width / 2) - 2),
   );
   return rows.map(([, text], i) => `  ${colors.dim(titles[i])}  ${text}\n`).join('');
 }

@@ -255,6 +255,16 @@ describe.each(widths)('a terminal of %i columns', (columns) => {
   });
 });
 
+it('on 60 columns each epoch has a line, and a course its blocks; on 20 no two titles are the same', () => {
+  const told = [1, 2, 3].map((epoch) => ({ ...events.find(({ event }) => event === 'epoch'), epoch }) as RunEvent);
+  const end = events.find(({ event }) => event === 'end')!;
+  const lines = (columns: number) => shown(terminalReporter, [events[1], ...told, end], columns).split('\n');
+  expect(lines(60).filter((line) => /^[123]\/2 .* best$/.test(line))).toHaveLength(3);
+  expect(lines(60)).toContain('  val accuracy      ▁▁▁  0.9641 to 0.9641');
+  const titles = lines(20).filter((line) => /^ {2}val /.test(line));
+  expect([titles.length, new Set(titles).size]).toEqual([3, 3]);
+});
+
 describe('a report without a terminal', () => {
   it('says the size of each split once, and breaks no line', () => {
     const text = shown(plainReporter, events);

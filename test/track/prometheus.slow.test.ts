@@ -18,9 +18,6 @@ const isThere = spawnSync('prometheus', ['--version']).status === 0;
 const { it } = skipIf(!isThere && "scraping needs Debian's package prometheus");
 const folder = temporaryFolder();
 
-/** Clusters alone have workers; texts alone have tokens. */
-const empty = /workers_lost|tokens_per_second|_bytes_total/;
-
 /** A name that would be a line of its own. */
 const evil = 'a"} 1\nlockstep_step 666\\';
 
@@ -68,7 +65,12 @@ it('reads what the run told', async () => {
     { threads: 1, out: join(folder, 'runs'), report },
   );
   const epoch = eventOf(events, 'epoch');
-  metrics.report({ ...epoch, examplesPerSecond: 5, validation: { ...epoch.validation, [evil]: 0.25 } });
+  const validation = { ...epoch.validation, [evil]: 0.25 };
+  metrics.report({ ...epoch, examplesPerSecond: 5, tokensPerSecond: 7, validation });
+  // As of a cluster.
+  const gone = { name: 'one', address: '', step: 3, reason: 'no sign of life for 3.0 s' };
+  metrics.report({ event: 'worker', change: 'lost', ...gone });
+  metrics.report({ event: 'world', workers: [], bytesSent: 70, bytesReceived: 50 });
   const target = JSON.stringify(new URL(metrics.url).host);
   const file = join(folder, 'prometheus.yml');
   writeFileSync(
@@ -89,7 +91,8 @@ it('reads what the run told', async () => {
       ))
     )
       await sleep(50);
-    while ((await ask(port, 'up{job="lockstep"}')).length === 0) await sleep(100);
+    // Twice, for rates.
+    while ((await ask(port, 'count_over_time(up{job="lockstep"}[1m]) > 1')).length === 0) await sleep(100);
     expect((await ask(port, 'up{job="lockstep"}'))[0].value[1]).toBe('1');
     const [seen] = await ask(port, 'lockstep_step');
     expect([seen.metric.run, Number(seen.value[1])]).toEqual(['scraped-1', epoch.step]);
@@ -101,8 +104,7 @@ it('reads what the run told', async () => {
     const questions = [...dashboard.matchAll(/"expr": (".*")/g)].map(([, text]) => JSON.parse(text) as string);
     expect(questions.length).toBeGreaterThan(12);
     for (const question of questions) {
-      const answers = await ask(port, question.replaceAll('$run', '.*'));
-      expect([question, answers.length > 0]).toEqual([question, !empty.test(question)]);
+      expect([question, (await ask(port, question.replaceAll('$run', '.*'))).length > 0]).toEqual([question, true]);
     }
   } finally {
     server.kill();

@@ -92,9 +92,10 @@ it.each([
   },
 );
 
-it('a terminal of no columns, as under mpirun, is none', () => {
+it('a terminal of no columns, as under mpirun, is none, nor one that knows no control codes', () => {
   const stream = (isTTY: boolean, columns: number) => ({ isTTY, columns }) as NodeJS.WriteStream;
   expect(isTerminal(stream(true, 0))).toBe(false);
-  expect(isTerminal(stream(true, 80))).toBe(true);
+  expect(isTerminal(stream(true, 80), 'xterm')).toBe(true);
+  expect(isTerminal(stream(true, 80), 'dumb')).toBe(false);
   expect(isTerminal(stream(false, 80))).toBe(false);
 });
