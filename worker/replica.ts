@@ -57,10 +57,10 @@ export function rowCacheCapacity({ geometry, local, examples }: Job, threads: nu
 export function checkMemory(job: Job, threads: number, memory = memoryLimit()): void {
   const { engine, geometry, local, examples, metrics, optimizer, largestEvaluation, placement, optimizerState } = job;
   const [{ layout }] = engine.models;
-  // Of a replica at least there is the state before a round and after it.
-  const optimizers = [optimizer, ...(local ? [local.optimizer, local.optimizer] : [])].map((each) =>
-    createOptimizer(each, layout),
-  );
+  // Of a replica at least there is the state before a round and after it, and there may be that of the warm-up.
+  const kept = local ? [local.optimizer, local.optimizer] : [];
+  const warmUp = local && local.warmUpSteps > 0 ? [local.optimizer] : [];
+  const optimizers = [optimizer, ...kept, ...warmUp].map((each) => createOptimizer(each, layout));
   const replicated = optimizerState === 'replicated' ? optimizers : [];
   const slots = replicated.reduce(
     (sum, { slots, workspace = 0 }) => slots.reduce((sum, { length }) => sum + length, sum + threads * workspace),

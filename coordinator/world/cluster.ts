@@ -241,9 +241,10 @@ export class Cluster implements Trainer {
 
   /** One round, and its commit. @returns its steps; 0 when loss or gradient are not finite and nothing was committed */
   async #round(place: RoundPlace): Promise<number> {
-    const { world, options, outer, keeper, round: settings } = this.#parts;
+    const { world, options, outer, round: settings } = this.#parts;
     const plan = planRound(options, outer, place);
     await this.#parts.sharding?.deal();
+    const keeper = plan.task.local.length > 0 ? this.#parts.keeper : undefined;
     const firstAttempt = (this.#rewinds * attemptsEach) % 128;
     const result = await runRound(plan.task, { ...settings, roster: world, clock: systemClock, keeper, firstAttempt });
     const { losses, norms, divisor, update } = plan.decide(result);

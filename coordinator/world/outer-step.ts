@@ -29,5 +29,7 @@ export function localOptions(
   { optimizer, clipNorm }: TrainingOptions,
   outer: OuterStep | undefined,
 ): LocalOptions | undefined {
-  return outer && { steps: outer.steps, replicas: outer.replicas, optimizer, clipNorm };
+  if (!outer) return undefined;
+  const { steps, replicas, warmUpSteps } = outer;
+  return { steps, replicas, warmUpSteps, optimizer, clipNorm };
 }

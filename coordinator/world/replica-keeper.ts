@@ -47,6 +47,8 @@ interface ReplicaKeeperOptions {
   /** Of replicas that the coordinator computes itself, if it does. */
   readonly own: ReplicaStates | undefined;
   readonly replicas: number;
+  /** Up to there the state of all is that of the warm-up, whose slabs are the last of those that the coordinator has. */
+  readonly warmUpSteps: number;
   /** Of the local steps. */
   readonly optimizer: OptimizerConfig;
   readonly layout: SlabLayout;
@@ -127,8 +129,11 @@ export class ReplicaKeeper implements OwnState {
   async reach(round: number, holders: readonly StateHolder[]): Promise<boolean> {
     const fetched = await this.#options.inner.reach(round, holders);
     if (round === this.#round) return fetched;
-    const { clock, own } = this.#options;
+    const { clock, own, state, warmUpSteps } = this.#options;
     const started = clock.now();
+    if (round < warmUpSteps) {
+      for (const slabs of this.#arriving) copy(state.slots.slice(state.slots.length - slabs.length), slabs);
+    }
     for (const { worker, low, high } of this.#owners) {
       for (let replica = low; replica < high; replica++) {
         if (worker.id === 0) copy(own!.of(replica), this.#arriving[replica]);

@@ -43,7 +43,8 @@ export interface RoundPlan {
 
 /** @param outer absent where each round is a step */
 export function planRound(options: TrainingOptions, outer: OuterStep | undefined, place: RoundPlace): RoundPlan {
-  return outer ? localRound(options, outer, place) : stepRound(options, place);
+  const first = roundOf(options.geometry, place.epoch, place.step);
+  return outer && first >= outer.warmUpSteps ? localRound(options, outer, place) : stepRound(options, place);
 }
 
 function stepRound(options: TrainingOptions, place: RoundPlace): RoundPlan {

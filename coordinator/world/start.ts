@@ -109,7 +109,9 @@ function startPool(
 ): Promise<OwnPool> {
   const { engine, layout, examples, geometry, augment, metrics, seed, largestEvaluation } = options;
   const optimizer = outer?.optimizer ?? options.optimizer;
-  if (threads === 0) return ThreadPool.start({ use: 'updates', layout, geometry, optimizer, compression }, parameters);
+  const warmUp = outer && outer.warmUpSteps > 0 ? options.optimizer : undefined;
+  if (threads === 0)
+    return ThreadPool.start({ use: 'updates', layout, geometry, optimizer, warmUp, compression }, parameters);
   return ThreadPool.start(
     {
       use: 'rounds',
@@ -215,13 +217,14 @@ function bytesOf({ layout }: TrainingOptions, { compression, precision }: Cluste
 function keeperOf(
   pool: OwnPool,
   options: Pick<TrainingOptions, 'layout' | 'optimizer'>,
-  replicas: number,
+  { replicas, warmUpSteps }: OuterStep,
   inner: OwnState,
   world: () => World,
 ): ReplicaKeeper {
   return new ReplicaKeeper({
     ...options,
     replicas,
+    warmUpSteps,
     inner,
     state: pool,
     own: pool.replicas,
@@ -247,7 +250,7 @@ function buildWorld(
   });
   const isSharded = config.optimizerState === 'sharded';
   const inner = threads > 0 || isSharded ? new AppliedState(member) : new FetchedState(pool, systemClock);
-  const keeper = outer && keeperOf(pool, { layout, optimizer }, outer.replicas, inner, () => world);
+  const keeper = outer && keeperOf(pool, { layout, optimizer }, outer, inner, () => world);
   const own = keeper ?? inner;
   const limits = new JoinLimits();
   const world: World = new World({

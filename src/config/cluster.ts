@@ -27,6 +27,13 @@ const localSchema = z
         'Copies of the model that take steps of their own, each on its part of the shards of every global batch: as many as there are ' +
           'workers, or a multiple. It decides the result, who computes which does not. auto: one for each shard.',
       ),
+    warmUpSteps: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe(
+        'Steps of the run that are taken in step before the first round: replicas go on from where those lead.',
+      ),
     outer: outerSchema.prefault('nesterov').describe('How the mean movement of the replicas changes the parameters.'),
   })
   .describe(

@@ -1434,6 +1434,10 @@ export interface RunConfigInput {
              */
             replicas?: 'auto' | number;
             /**
+             * Steps of the run that are taken in step before the first round: replicas go on from where those lead.
+             */
+            warmUpSteps?: number;
+            /**
              * How the mean movement of the replicas changes the parameters.
              */
             outer?:

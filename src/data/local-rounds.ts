@@ -18,6 +18,8 @@ export interface LocalRounds {
   readonly steps: number;
   /** Divides the shards of a step. */
   readonly replicas: number;
+  /** Steps of the run before the first round. */
+  readonly warmUpSteps: number;
 }
 
 /** Rows that a round may be made of: a worker is told all of its own in one message. */
@@ -29,7 +31,7 @@ const mostRows = 300_000;
  */
 export function planLocalRounds(sync: SyncConfig, { shards, batchSize }: Geometry): LocalRounds | undefined {
   if (sync === 'step') return undefined;
-  const { steps } = sync.local;
+  const { steps, warmUpSteps } = sync.local;
   const replicas = sync.local.replicas === 'auto' ? shards : sync.local.replicas;
   if (shards % replicas !== 0) {
     throw new ConfigError(
@@ -44,7 +46,7 @@ export function planLocalRounds(sync: SyncConfig, { shards, batchSize }: Geometr
       fitting > 0 ? `use at most ${fitting}` : 'use a smaller training.batchSize',
     );
   }
-  return { steps, replicas };
+  return { steps, replicas, warmUpSteps };
 }
 
 /** Steps of the round that begins with step `step` of an epoch. */
@@ -55,7 +57,7 @@ export function roundSteps({ stepsPerEpoch }: Geometry, local: LocalRounds | und
 /** Shards with examples that the replicas [low, high) have in a step; none where low is high. */
 export function replicaShards(
   geometry: Geometry,
-  { replicas }: LocalRounds,
+  { replicas }: Pick<LocalRounds, 'replicas'>,
   step: number,
   node: IndexRange,
 ): IndexRange {

@@ -29,5 +29,6 @@ export function stateSlots(
   const replicas = Array.from({ length: rounds.replicas }, (_, replica) =>
     own.map((slot) => ({ ...slot, name: `replica-${replica}/${slot.name}` })),
   );
-  return [...slots, ...replicas.flat()];
+  const warmUp = rounds.warmUpSteps > 0 ? own.map((slot) => ({ ...slot, name: `warm-up/${slot.name}` })) : [];
+  return [...slots, ...warmUp, ...replicas.flat()];
 }

@@ -15,7 +15,8 @@ const remedy = 'use the same version of Lockstep on both sides';
 /** @throws WireError unless the nodes are apart, nodes of the step's tree, and come with exactly their rows */
 export function checkTask(options: Described, task: ComputeTask): void {
   const { step, bucket, nodes, rows } = task;
-  const { geometry, local } = options;
+  const { geometry } = options;
+  const local = roundsOf(options, task);
   checkBucket(options, bucket);
   checkSteps(options, task);
   const shards = local ? local.replicas : activeShards(geometry, step);
@@ -38,12 +39,18 @@ export function checkTask(options: Described, task: ComputeTask): void {
   throw new WireError(`rows of the places ${given} of the epoch came with a task over the places ${wanted}`, remedy);
 }
 
+/** How replicas take the steps of the round; undefined where all take one in step. */
+const roundsOf = ({ local }: Described, { round }: ComputeTask): LocalRounds | undefined =>
+  local && round >= local.warmUpSteps ? local : undefined;
+
 /** @throws WireError unless the round is where its steps are, and has as many as a round of the job may have */
-function checkSteps(options: Described, { round, epoch, step, local }: ComputeTask): void {
+function checkSteps(options: Described, task: ComputeTask): void {
+  const { round, epoch, step, local } = task;
   const { geometry } = options;
+  const rounds = roundsOf(options, task);
   for (const { bucket } of local) checkBucket(options, bucket);
-  const least = options.local ? 1 : 0;
-  const most = options.local ? options.local.steps : 0;
+  const least = rounds ? 1 : 0;
+  const most = rounds ? rounds.steps : 0;
   if (local.length < least || local.length > most) {
     throw new WireError(`a round of ${local.length} local steps came, where ${least} to ${most} belong`, remedy);
   }

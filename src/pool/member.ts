@@ -62,7 +62,7 @@ export class Member implements Worker {
       checkTask(pool.options, task);
       this.#enter(task.round);
       const computed = await pool.compute(task);
-      pool.replicas?.computed(task.nodes);
+      if (task.local.length > 0) pool.replicas?.computed(task.nodes);
       return computed;
     });
   }

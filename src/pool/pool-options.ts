@@ -62,6 +62,8 @@ export interface TrainingOptions extends DifferentiatingThreads, Cutting, StepRu
 export interface LocalOptions extends LocalRounds, Pick<StepRule, 'clipNorm'> {
   /** Of the local steps: that of the round applies what they come to. */
   readonly optimizer: OptimizerConfig;
+  /** Steps of the run that are taken in step, by the same optimizer, before the first round. */
+  readonly warmUpSteps: number;
 }
 
 /** What the members of a world exchange, where it is less than the whole gradient. */
@@ -86,6 +88,8 @@ export interface UpdateOptions extends Compressing {
   readonly layout: SlabLayout;
   readonly geometry: Geometry;
   readonly optimizer: OptimizerConfig;
+  /** Takes the steps before the first local ones, where there are such. */
+  readonly warmUp?: OptimizerConfig;
 }
 
 export type PoolOptions = EvaluationOptions | TrainingOptions | RoundOptions | UpdateOptions;

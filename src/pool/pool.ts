@@ -26,7 +26,8 @@ import { roundLosses } from './round-losses.js';
 import { RoundSlots } from './round-slots.js';
 import type { Computed, ComputeTask, EvaluationBatch, RowsAt } from './round-worker.js';
 import { RowCache } from './row-cache.js';
-import { allocateShared, gradientSlots, initialSlots, type SharedState } from './shared-state.js';
+import { initialSlots } from './run-slots.js';
+import { allocateShared, gradientSlots, type SharedState } from './shared-state.js';
 import { type StepGradient, stepGradient } from './step-gradient.js';
 import type { SpanResult } from './task.js';
 
@@ -199,9 +200,9 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
    * @throws WireError when a row is not in the row cache
    */
   async compute(this: ThreadPool<RoundOptions>, task: ComputeTask): Promise<Computed> {
-    const { geometry, threads, local: own } = this.options;
     const { round, epoch, step, bucket, local, nodes, rows } = task;
-    const started = performance.now();
+    const { geometry, threads } = this.options;
+    const [own, started] = [local.length > 0 ? this.options.local : undefined, performance.now()];
     const plan = own ? nodePlan(nodes, own.replicas, 1) : nodePlan(nodes, activeShards(geometry, step), threads);
     const slots = this.#roundSlots.take(round, plan);
     const before = this.phases();

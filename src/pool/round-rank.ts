@@ -1,5 +1,6 @@
 /** One thread of a pool: its share of the rounds of a world. */
 import { activeShards } from '../data/geometry.js';
+import type { UpdateKernels } from '../kernels/load-kernels.js';
 import { createOptimizer } from '../optimizer/create-optimizer.js';
 import type { SlabPiece } from '../optimizer/optimizer.js';
 import { piecesIn } from '../optimizer/share.js';
@@ -8,9 +9,10 @@ import { nodePlan } from '../reduce/tree.js';
 import type { Control } from './control.js';
 import type { PhaseClock } from './phase-clock.js';
 import type { MemberPoolOptions } from './pool-options.js';
+import { warmUpOptimizer } from './run-slots.js';
 import type { ShardGradients } from './shard-gradients.js';
 import type { PoolSpec } from './shared-state.js';
-import type { Slice } from './slice.js';
+import { Slice } from './slice.js';
 import type { ApplyTask, NodesTask } from './task.js';
 
 export class RoundRank {
@@ -21,6 +23,8 @@ export class RoundRank {
   readonly #slice: Slice;
   readonly #pieces: readonly SlabPiece[];
   readonly #share: readonly SlabPiece[];
+  /** What takes the steps before local ones. */
+  readonly #warmUp: { readonly slice: Slice; readonly share: readonly SlabPiece[]; readonly steps: number } | undefined;
   /** None where the thread only updates. */
   readonly #gradients: ShardGradients | undefined;
 
@@ -29,6 +33,7 @@ export class RoundRank {
     rank: number,
     control: Control,
     clock: PhaseClock,
+    kernels: UpdateKernels,
     slice: Slice,
     gradients: ShardGradients | undefined,
   ) {
@@ -41,12 +46,25 @@ export class RoundRank {
     const optimizer = createOptimizer(spec.optimizer, spec.layout, spec.shared.ruleModels);
     this.#pieces = optimizer.pieces;
     this.#share = slice.shareOf(optimizer);
+    this.#warmUp = this.#warmUpOf(spec, optimizer.slots.length, kernels);
+  }
+
+  /** @param others slabs that come before its own */
+  #warmUpOf(spec: PoolSpec<MemberPoolOptions>, others: number, kernels: UpdateKernels) {
+    const warmUp = warmUpOptimizer(spec);
+    if (!warmUp || spec.use === 'updates') return undefined;
+    const { shared, layout } = spec;
+    const offsets = { ...shared.offsets, optimizer: shared.offsets.optimizer.slice(others) };
+    const slice = new Slice({ ...spec, shared: { ...shared, offsets } }, this.#rank, kernels);
+    const share = slice.shareOf(createOptimizer(warmUp, layout, shared.ruleModels));
+    return { slice, share, steps: spec.local!.warmUpSteps };
   }
 
   /** The sums of nodes of a round, each in its slot. */
   async computeNodes({ epoch, step, bucket, nodes, slots }: NodesTask): Promise<void> {
     const { geometry, threads } = this.#spec;
     this.#clock.start();
+    if (this.#warmUp) this.#copyParameters();
     const plan = nodePlan(nodes, activeShards(geometry, step), threads);
     await this.#gradients!.compute({ epoch, step, bucket }, plan.steps[this.#rank], slots);
     if (plan.final.length === 0) return;
@@ -60,11 +78,22 @@ export class RoundRank {
   apply({ update, range }: ApplyTask): void {
     this.#clock.start();
     const { total } = this.#spec.shared.offsets;
-    if (range) {
+    if (this.#warmUp && update.round < this.#warmUp.steps) this.#warmUp.slice.update(this.#warmUp.share, total, update);
+    else if (range) {
       const part = this.#partOf(range);
       this.#slice.update(piecesIn(this.#pieces, part.from, part.to), total, update, part);
     } else this.#slice.update(this.#share, total, update);
     this.#clock.mark('update');
+  }
+
+  /** Gradients are computed where replicas train. */
+  #copyParameters(): void {
+    const { shared, layout, threads } = this.#spec;
+    const { memory, offsets } = shared;
+    const slab = (offset: number) => new Float32Array(memory.buffer, offset, layout.length);
+    if (this.#rank === 0) slab(offsets.local!.parameters).set(slab(offsets.parameters));
+    this.#control.barrier(threads);
+    this.#clock.mark('wait');
   }
 
   #partOf({ from, to }: ParameterRange): ParameterRange {

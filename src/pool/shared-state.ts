@@ -23,6 +23,7 @@ import {
   type UpdateOptions,
 } from './pool-options.js';
 import type { ReplicaPlaces } from './replica-states.js';
+import { runSlots } from './run-slots.js';
 
 /** Byte offsets in the slab memory. */
 export interface SlabOffsets {
@@ -214,7 +215,7 @@ function planSlabs(
     bytes += Math.ceil((floats * 4) / alignment) * alignment;
     return start;
   };
-  const slots = options.use === 'evaluation' ? [] : createOptimizer(options.optimizer, layout).slots;
+  const slots = options.use === 'evaluation' ? [] : runSlots(options);
   const training = options.use === 'evaluation' ? undefined : createOptimizer(trainingOptimizer(options), layout);
   const floats = training?.workspace ?? 0;
   const local = localOf(options);
@@ -242,7 +243,8 @@ function planSlabs(
   if (options.use === 'rounds') {
     // In the worst case every shard is a node by itself. What is never touched takes no memory, only addresses.
     const fitting = Math.floor((maximumPages * pageBytes - bytes) / (layout.state * 4));
-    sums = Math.max(sums, Math.min(local?.replicas ?? options.geometry.shards, fitting));
+    const leaves = local && local.warmUpSteps === 0 ? local.replicas : options.geometry.shards;
+    sums = Math.max(sums, Math.min(leaves, fitting));
   }
   return { offsets: { ...offsets, gradients: Array.from({ length: sums }, () => region(layout.state)) }, bytes };
 }
@@ -266,28 +268,11 @@ function factorPlaces(
   };
 }
 
-/** The optimizer's slabs as they are before the first step. */
-export function initialSlots(
-  options: PoolOptions,
-  { memory, offsets }: SharedState,
-  parameters: Float32Array,
-): Float32Array[] {
-  if (options.use === 'evaluation') return [];
-  return createOptimizer(options.optimizer, options.layout).slots.map(({ initial, length }, i) => {
-    const slab = new Float32Array(memory.buffer, offsets.optimizer[i], length);
-    // What is never touched takes no memory.
-    if (options.use === 'rounds' && options.sharded) return slab;
-    if (initial === 'parameters') slab.set(parameters.subarray(0, length));
-    else slab.fill(initial);
-    return slab;
-  });
-}
-
 /** Slots for the gradients of a step, whatever number of shards it has. */
 export function gradientSlots(options: PoolOptions): number {
   if (options.use === 'evaluation' || options.use === 'updates') return 0;
   // What replicas leave is added up by all threads together.
-  return localOf(options) ? 1 : stepSlots(options.geometry.shards, options.threads);
+  return localOf(options)?.warmUpSteps === 0 ? 1 : stepSlots(options.geometry.shards, options.threads);
 }
 
 const stepSlots = (shards: number, threads: number): number =>

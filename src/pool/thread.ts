@@ -70,7 +70,7 @@ function createRank(rank: number, engines: Engines): Rank {
   const kernels = loadUpdateKernels(memory);
   const clock = new PhaseClock(phases, rank, stepTimes && new StepTimes(stepTimes, spec.threads));
   const slice = new Slice(spec, rank, kernels);
-  if (spec.use === 'updates') return { rounds: new RoundRank(spec, rank, control, clock, slice, undefined) };
+  if (spec.use === 'updates') return { rounds: new RoundRank(spec, rank, control, clock, kernels, slice, undefined) };
   const gatherer = new Gatherer(spec);
   const evaluator = new Evaluator(spec, rank, control, engines.evaluations, gatherer);
   if (spec.use === 'evaluation') return { evaluator };
@@ -81,7 +81,7 @@ function createRank(rank: number, engines: Engines): Rank {
   const gradients = new ShardGradients(spec, engines.gradients, kernels, gatherer, clock);
   if (spec.use === 'training')
     return { evaluator, training: new TrainingRank(spec, rank, control, clock, slice, gradients) };
-  const rounds = new RoundRank(spec, rank, control, clock, slice, gradients);
+  const rounds = new RoundRank(spec, rank, control, clock, kernels, slice, gradients);
   return { evaluator, rounds, local: spec.local && new LocalRank(spec, rank, control, clock, kernels, gradients) };
 }
 

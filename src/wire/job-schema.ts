@@ -148,6 +148,7 @@ export const jobSchema = z.strictObject({
       steps: z.int().min(1).max(10_000),
       replicas: z.int().min(1).max(65_535),
       optimizer: optimizerSchema,
+      warmUpSteps: z.int().min(0),
       clipNorm: z.number().positive().optional(),
     })
     .optional(),

@@ -23,37 +23,49 @@ async function alone(file: string, set: readonly string[], threads = 1, steps?: 
   return { end: await coordinate(loadRunConfig(file, set), options), events };
 }
 
+type Numbers = Readonly<Record<'kernel' | 'bias' | 'losses', readonly number[]>>;
+
 describe('the numbers', () => {
   const fixture = JSON.parse(readFileSync(new URL('../fixtures/local-steps.json', import.meta.url), 'utf8')) as {
     readonly orders: readonly (readonly number[])[];
-    readonly [name: string]: readonly (number | readonly number[])[];
+    readonly x: readonly (readonly number[])[];
+    readonly y: readonly number[];
+    readonly cold: Numbers;
+    readonly warm: Numbers;
   };
-  const { orders, x, y, kernel, bias, losses } = fixture;
+  const { orders, x, y, ...expected } = fixture;
 
-  it('are those of PyTorch: AdamW in the replicas, Nesterov momentum over the rounds', async () => {
-    const rows = Int32Array.from(y, (_, i) => i);
-    orders.forEach((order, epoch) => {
-      expect([...epochOrder(rows, 3, epoch)]).toEqual(order);
-    });
-    const file = writeConfig(folder, 'line', {
-      seed: 3,
-      data: { source: 'values', features: x, targets: y },
-      model: { layers: [{ dense: { units: 1, kernelInitializer: 'zeros' } }] },
-      loss: 'meanSquaredError',
-      optimizer: { adamw: { learningRate: 0.05, weightDecay: 0.01 } },
-      training: { epochs: 4, batchSize: 8, shards: 4 },
-      cluster: { sync: { local: { steps: 2, replicas: 2 } } },
-    });
-    const { end, events } = await alone(file, [], 2);
-    const weights = [...weightsOf(end.model)];
-    [...kernel, ...bias].forEach((value, i) => {
-      expect(weights[i]).toBeCloseTo(value as number, 5);
-    });
-    const epochs = events.filter(({ event }) => event === 'epoch') as { loss: number }[];
-    epochs.forEach(({ loss }, i) => {
-      expect(loss).toBeCloseTo(losses[i] as number, 5);
-    });
-  });
+  it.each([
+    ['cold', 0],
+    ['warm', 4],
+  ] as const)(
+    'are those of PyTorch: AdamW in the replicas, Nesterov momentum over the rounds, %s',
+    async (start, warmUpSteps) => {
+      const { kernel, bias, losses } = expected[start];
+      const rows = Int32Array.from(y, (_, i) => i);
+      orders.forEach((order, epoch) => {
+        expect([...epochOrder(rows, 3, epoch)]).toEqual(order);
+      });
+      const file = writeConfig(folder, 'line', {
+        seed: 3,
+        data: { source: 'values', features: x, targets: y },
+        model: { layers: [{ dense: { units: 1, kernelInitializer: 'zeros' } }] },
+        loss: 'meanSquaredError',
+        optimizer: { adamw: { learningRate: 0.05, weightDecay: 0.01 } },
+        training: { epochs: 4, batchSize: 8, shards: 4 },
+        cluster: { sync: { local: { steps: 2, replicas: 2, warmUpSteps } } },
+      });
+      const { end, events } = await alone(file, [], 2);
+      const weights = [...weightsOf(end.model)];
+      [...kernel, ...bias].forEach((value, i) => {
+        expect(weights[i]).toBeCloseTo(value, 5);
+      });
+      const epochs = events.filter(({ event }) => event === 'epoch') as { loss: number }[];
+      epochs.forEach(({ loss }, i) => {
+        expect(loss).toBeCloseTo(losses[i], 5);
+      });
+    },
+  );
 });
 
 describe('a run', () => {
@@ -76,7 +88,7 @@ describe('a run', () => {
     schedule: { cosine: { warmupSteps: 3 } },
     training: { epochs: 3, batchSize: 64, shards: 8, clipNorm: 0.5 },
     checkpoint: { everySteps: 1 },
-    cluster: { sync: { local: { steps: 3, replicas: 4 } } },
+    cluster: { sync: { local: { steps: 3, replicas: 4, warmUpSteps: 2 } } },
   };
   const file = writeConfig(folder, 'images', config);
   let whole: Pick<EndEvent, 'sha256' | 'validation'>;
@@ -105,7 +117,7 @@ describe('a run', () => {
     const events: RunEvent[] = [];
     const report = (event: RunEvent) => events.push(event);
     const resumed = await resumeCoordinating(end.resume!, { threads: 1, minWorkers: 0, report });
-    // 5 steps an epoch, in rounds of 3 and 2.
+    // 5 steps an epoch: two of the warm-up and a round of 3, then rounds of 3 and 2.
     expect(eventOf(events, 'start').resumed).toMatchObject({ step: 8 });
     expect(resumed).toMatchObject(whole);
   });
