@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { loadRunConfig } from '../src/config/load-config.js';
+import { sizeText } from '../src/ground/units.js';
 import type { RunEvent } from '../src/report/events.js';
 import { Cluster } from './namespaces/cluster.js';
 import { Network, NetworkError } from './namespaces/network.js';
@@ -12,6 +13,7 @@ import { startOn } from './namespaces/program.js';
 
 interface Flags {
   readonly workers: number;
+  readonly processes: number;
   readonly rate?: number;
   readonly delay: number;
   readonly loss: number;
@@ -49,7 +51,7 @@ const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(2)} s
 /** Cuts the last worker off and heals it. */
 async function disturb(network: Network, cluster: Cluster, { workers, after, outage }: Flags): Promise<void> {
   await Promise.all(Array.from({ length: workers }, (_, i) => cluster.changed(i + 1, 'active')));
-  say(`all ${workers} workers take part`);
+  say(`workers of all ${workers} hosts take part`);
   const { step } = await cluster.steps(after, performance.now());
   const cut = performance.now();
   network.cut(workers);
@@ -83,7 +85,7 @@ async function referenceHash(network: Network, config: string, set: readonly str
 }
 
 async function perform(config: string, flags: Flags, signal: AbortSignal): Promise<void> {
-  const { workers, rate, delay, loss, set } = flags;
+  const { workers, processes, rate, delay, loss, set } = flags;
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-namespaces-'));
   let network: Network | undefined;
   let cluster: Cluster | undefined;
@@ -95,11 +97,14 @@ async function perform(config: string, flags: Flags, signal: AbortSignal): Promi
     network = await Network.create(workers + 1, { rate, delay, loss });
     say(`${workers + 1} hosts, ${network.addresses.join(', ')}, joined by ${network.switchName}`);
     // Without the one that is cut off the run goes on.
-    cluster = new Cluster({ network, config: resolve(config), set, workers, minimum: workers - 1, folder });
+    const minimum = (workers - 1) * processes;
+    cluster = new Cluster({ network, config: resolve(config), set, workers, processes, minimum, folder });
     await Promise.race([cluster.start(), interrupted]);
     await Promise.race([disturb(network, cluster, flags), interrupted]);
     const { sha256, examplesPerSecond } = await Promise.race([cluster.end(), interrupted]);
     say(`${examplesPerSecond.toFixed(1)} examples/s, hash ${sha256}`);
+    const { bytesPerStep, bytesBetweenHosts } = await cluster.coordinator.until('summary');
+    say(`${sizeText(bytesPerStep)} of gradients in a step, ${sizeText(bytesBetweenHosts)} of that between hosts`);
     const expected = await Promise.race([referenceHash(network, resolve(config), set, folder), interrupted]);
     say(`hash ${expected} on one machine: ${sha256 === expected ? 'the same' : 'ANOTHER ONE'}`);
     if (sha256 !== expected) process.exitCode = 1;
@@ -114,6 +119,7 @@ const command = new Command('namespaces.mjs')
   .description('Run over hosts that are really apart, on this machine, and cut one off and heal it on the way.')
   .argument('<config>', 'the run, as YAML; it has to go on for some seconds after the cut')
   .option('--workers <n>', 'hosts beside that of the coordinator', between(2, 16), 3)
+  .option('--processes <n>', 'workers on each of them', between(1, 16), 1)
   .option('--rate <rate>', 'bandwidth of each host, such as 200mbit', quantity({ kbit: 1e3, mbit: 1e6, gbit: 1e9 }))
   .option('--delay <time>', 'time from a host to any other, such as 5ms', quantity({ us: 1e-3, ms: 1, s: 1000 }), 0)
   .option('--loss <part>', 'part of the packets that are lost, such as 0.1%', part, 0)

@@ -11,7 +11,10 @@ export interface ClusterOptions {
   /** Path of the run's config, and values that replace some of it, such as `training.epochs=1`. */
   readonly config: string;
   readonly set: readonly string[];
+  /** Hosts with workers. */
   readonly workers: number;
+  /** Workers on each of them; default 1. */
+  readonly processes?: number;
   /** Workers without which no step begins. */
   readonly minimum: number;
   /** For runs and caches. */
@@ -25,9 +28,9 @@ export class Cluster {
   readonly workers: WatchedProgram<WorkerProgramEvent>[] = [];
   readonly #options: ClusterOptions;
 
-  /** Name of the worker on a host. */
-  static nameOf(host: number): string {
-    return `host${host}`;
+  /** Name of a worker on a host: the first one, unless `process` says another. */
+  static nameOf(host: number, process = 1): string {
+    return process === 1 ? `host${host}` : `host${host}-${process}`;
   }
 
   /** Starts the coordinator, which does not compute itself. */
@@ -42,12 +45,15 @@ export class Cluster {
 
   /** Starts the workers. @throws Error when the coordinator ends before it listens */
   async start(): Promise<void> {
-    const { network, workers, folder } = this.#options;
+    const { network, workers, processes = 1, folder } = this.#options;
     const { url } = await this.coordinator.until('listening');
     for (let host = 1; host <= workers; host++) {
-      const cache = ['--cache', join(folder, `cache-${host}`)];
-      const args = ['worker', url, '--token', token, '--threads', '1', '--name', Cluster.nameOf(host), ...cache];
-      this.workers.push(startOn<WorkerProgramEvent>(network, host, args, folder));
+      for (let process = 1; process <= processes; process++) {
+        const name = Cluster.nameOf(host, process);
+        const cache = ['--cache', join(folder, `cache-${name}`)];
+        const args = ['worker', url, '--token', token, '--threads', '1', '--name', name, ...cache];
+        this.workers.push(startOn<WorkerProgramEvent>(network, host, args, folder));
+      }
     }
   }
 

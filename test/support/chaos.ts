@@ -119,15 +119,17 @@ export async function quietOutcome(config: object): Promise<Outcome> {
 /**
  * One run that `body` lets suffer. Its result has to be that of a quiet one.
  * @param processes who signals are sent to; others are no processes of their own, which take a second each to start
+ * @param hostId of the workers, where they are on one host and the coordinator is not
  */
 export async function chaotic(
   config: object,
   quiet: Outcome,
   body: (chaos: Chaos) => Promise<void>,
   processes: readonly string[] = [],
+  hostId?: string,
 ): Promise<void> {
   await withCluster(async (cluster) => {
-    const chaos = await Chaos.start(cluster, config, processes);
+    const chaos = await Chaos.start(cluster, config, processes, hostId);
     try {
       await body(chaos);
       expect(await chaos.end()).toEqual(quiet);
@@ -138,12 +140,12 @@ export async function chaotic(
   });
 }
 
-/** Faults of these kinds in every phase of a run, one after the other. */
-export function everyPhase(kinds: readonly Kind[]): (chaos: Chaos) => Promise<void> {
+/** Faults of these kinds in every phase of a run, one after the other. @param oneHost whether the workers are on one */
+export function everyPhase(kinds: readonly Kind[], oneHost = false): (chaos: Chaos) => Promise<void> {
   return async (chaos) => {
     for (const kind of kinds) {
       for (const phase of phases) {
-        const reason = excuse(kind, phase);
+        const reason = excuse(kind, phase, oneHost);
         if (reason === undefined) await chaos.suffer(kind, phase);
         else console.log(`skipped: ${kind} while ${phase}: ${reason}`);
       }
@@ -155,6 +157,7 @@ export class Chaos {
   readonly #suffered: Suffered[] = [];
   readonly #cluster: Cluster;
   readonly #url: string;
+  readonly #hostId: string | undefined;
   readonly #victims: Victim[] = [];
   #coordinator: Coordinator | Host;
   /** The round that was committed last, as frames tell it, and who waits for the next one. */
@@ -163,18 +166,24 @@ export class Chaos {
   #struck = -1;
   #waiting: { readonly after: number; readonly resolve: (at: number) => void }[] = [];
 
-  private constructor(cluster: Cluster, coordinator: Coordinator | Host, url: string) {
+  private constructor(cluster: Cluster, coordinator: Coordinator | Host, url: string, hostId: string | undefined) {
     this.#cluster = cluster;
     this.#coordinator = coordinator;
     this.#url = url;
+    this.#hostId = hostId;
   }
 
   /** Starts a coordinator and the workers b and a, without both of which no step begins. */
-  static async start(cluster: Cluster, config: object, processes: readonly string[]): Promise<Chaos> {
+  static async start(
+    cluster: Cluster,
+    config: object,
+    processes: readonly string[],
+    hostId: string | undefined,
+  ): Promise<Chaos> {
     const coordinator = processes.includes('coordinator')
       ? cluster.coordinator(config, ['--min-workers', '2', '--ledger'])
       : cluster.host(config, { minWorkers: 2, ledger: true });
-    const chaos = new Chaos(cluster, coordinator, await urlOf(coordinator));
+    const chaos = new Chaos(cluster, coordinator, await urlOf(coordinator), hostId);
     for (const name of ['b', 'a']) await chaos.#add(name, processes.includes(name));
     return chaos;
   }
@@ -292,12 +301,12 @@ export class Chaos {
   #start({ name, toCoordinator, toPeer }: Pick<Victim, 'name' | 'toCoordinator' | 'toPeer'>): ClusterWorker {
     const port = String(toPeer.port);
     const args = ['--peer-host', '127.0.0.2', '--peer-port', port, '--advertise', `127.0.0.1:${port}`];
-    return this.#cluster.worker(toCoordinator.url, { name, args });
+    return this.#cluster.worker(toCoordinator.url, { name, args, hostId: this.#hostId });
   }
 
   #invite({ name, toCoordinator, toPeer: { port } }: Pick<Victim, 'name' | 'toCoordinator' | 'toPeer'>): Guest {
     const peer = { host: '127.0.0.2', port, advertise: `127.0.0.1:${port}` };
-    return this.#cluster.guest(toCoordinator.url, name, { peer });
+    return this.#cluster.guest(toCoordinator.url, name, { peer, hostId: this.#hostId });
   }
 
   #see(passing: Passing): void {

@@ -84,6 +84,8 @@ export interface WorkerStart {
   readonly threads?: number;
   /** Name of its cache's folder; default: its own name. */
   readonly cache?: string;
+  /** What stands for its host, where it is not this machine. */
+  readonly hostId?: string;
   readonly args?: readonly string[];
 }
 
@@ -136,11 +138,11 @@ export class Cluster {
     ]);
   }
 
-  worker(url: string, { name, threads = 1, cache = name, args = [] }: WorkerStart): ClusterWorker {
+  worker(url: string, { name, threads = 1, cache = name, hostId, args = [] }: WorkerStart): ClusterWorker {
     const folder = this.cacheOf(cache);
     mkdirSync(folder, { recursive: true });
     const given = ['--name', name, '--threads', String(threads), '--token', clusterToken, '--cache', folder];
-    return this.#start<WorkerProgramEvent>(name, ['worker', url, ...given, ...args]);
+    return this.#start<WorkerProgramEvent>(name, ['worker', url, ...given, ...args], { LOCKSTEP_HOST_ID: hostId });
   }
 
   /** A worker of one thread inside this process. */
@@ -169,10 +171,14 @@ export class Cluster {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #start<Event extends { readonly event: string }>(name: string, args: readonly string[]): WatchedProgram<Event> {
+  #start<Event extends { readonly event: string }>(
+    name: string,
+    args: readonly string[],
+    more: NodeJS.ProcessEnv = {},
+  ): WatchedProgram<Event> {
     const { folder } = this;
     // What is left behind by default would be there too, and be missed when the folder is looked through.
-    const env = { XDG_CACHE_HOME: join(folder, 'caches'), LOCKSTEP_TOKEN: clusterToken };
+    const env = { XDG_CACHE_HOME: join(folder, 'caches'), LOCKSTEP_TOKEN: clusterToken, ...more };
     const stray = (line: string) => {
       throw new Error(`${name} said what is no event: ${line}`);
     };

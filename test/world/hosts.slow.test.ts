@@ -19,18 +19,19 @@ const config = writeConfig(folder, 'hosts', {
 const slabBytes = 4 * (784 * 64 + 64 + 64 * 10 + 10);
 
 /** The host of each worker; 'here' is the coordinator's, whose threads are `own`. */
-const worlds: readonly { readonly hosts: readonly string[]; readonly own?: number }[] = [
-  { hosts: ['a', 'b', 'a'] },
+const worlds: readonly { readonly hosts: readonly string[]; readonly own?: number; readonly set?: string }[] = [
   { hosts: ['here', 'a', 'a', 'a'], own: 1 },
   { hosts: ['a', 'b', 'c', 'a', 'b', 'c'] },
+  { hosts: ['a', 'b', 'b', 'a', 'b'], set: 'cluster.optimizerState=sharded' },
 ];
 
 it.each(['star', 'butterfly'])('%s: mixed hosts come to the bits of one machine', { timeout: 120_000 }, async (way) => {
   const alone = resultOf(await trained(config, [], newPath(), 2));
-  for (const { hosts, own = 0 } of worlds) {
+  for (const { hosts, own = 0, set } of worlds) {
     const workers = hosts.map((host) => ({ threads: 1, ...(host === 'here' ? {} : { hostId: host }) }));
     const setup = { threads: own, workers };
-    const run = await trainedInWorld(config, [`cluster.allReduce=${way}`], newPath(), newPath(), setup);
+    const overrides = [`cluster.allReduce=${way}`, ...(set ? [set] : [])];
+    const run = await trainedInWorld(config, overrides, newPath(), newPath(), setup);
     expect({ hosts, ...resultOf(run) }).toEqual({ hosts, ...alone });
     const { hosts: count, bytesBetweenHosts, bytesPerStep } = eventOf(run.events, 'summary');
     expect(count).toBe(new Set(hosts).size);
