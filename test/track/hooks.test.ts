@@ -106,6 +106,16 @@ it('one that fails, hangs or is not there is a warning', async () => {
   ]);
 });
 
+it('those that hang keep nobody from being told of the end', async () => {
+  const file = join(folder, 'end.jsonl');
+  const end = { event: 'end', interrupted: false } as RunEvent;
+  const hanging = `"${execPath}" -e "setInterval(() => {}, 1000)"`;
+  // Time for a process to start is what the last one needs.
+  const said = await warnings({ workerLost: hanging, end: tell(file), timeout: 3 }, lost(''), lost(''), end);
+  expect(said[0]).toMatch(/workerLost: it took more than 3 s/);
+  expect(linesOf(file)).toMatchObject([{ hook: 'end' }]);
+});
+
 it('a URL gets a POST of the line', async () => {
   const bodies: unknown[] = [];
   const server = createServer(async (request, response) => {

@@ -50,7 +50,7 @@ class HookQueue {
     this.#working ??= this.#work();
   }
 
-  /** What has begun to wait may take the time of one call. */
+  /** What has begun to wait may take the time of one call, and what tells of the end its own. */
   async close(): Promise<void> {
     this.#deadline = performance.now() + this.#hooks.timeout * 1000;
     await this.#working;
@@ -60,15 +60,22 @@ class HookQueue {
 
   async #work(): Promise<void> {
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
-      if (performance.now() > this.#deadline) this.#leftOut++;
-      else await this.#call(next.name, next.event);
+      const left = this.#timeFor(next.name);
+      if (left > 0) await this.#call(next.name, next.event, left);
+      else this.#leftOut++;
     }
     this.#working = undefined;
   }
 
-  async #call(name: HookName, event: RunEvent): Promise<void> {
+  /** Milliseconds: others that hang do not keep anybody from being told of the end. */
+  #timeFor(name: HookName): number {
+    const most = this.#hooks.timeout * 1000;
+    return name === 'end' || name === 'divergence' ? most : Math.min(most, this.#deadline - performance.now());
+  }
+
+  /** @param left milliseconds that it may take */
+  async #call(name: HookName, event: RunEvent, left: number): Promise<void> {
     const target = this.#hooks[name]!;
-    const left = Math.min(this.#hooks.timeout * 1000, Math.max(1, this.#deadline - performance.now()));
     const folder = resolve(this.#folder);
     const json = jsonLine({ hook: name, run: basename(folder), folder, ...event });
     const signal = AbortSignal.timeout(Math.ceil(left));
