@@ -6,6 +6,7 @@ import { LockstepError, OutputError } from '../src/errors.js';
 import { benchBackend } from './bench/backends.js';
 import { benchCheckpoint } from './bench/checkpoint.js';
 import { MeasurementError } from './bench/measurement.js';
+import { mpiSection } from './bench/mpi.js';
 import { benchNanogpt } from './bench/nanogpt.js';
 import { benchProjection } from './bench/projection.js';
 import { defaultResultFile } from './bench/result.js';
@@ -184,6 +185,7 @@ for (const section of sections) {
   program.addCommand(sectionCommand(section.name, section.description, section.usual ?? usual, [section]));
 }
 program
+  .addCommand(sectionCommand(mpiSection.name, mpiSection.description, usual, [mpiSection]))
   .addCommand(shards)
   .addCommand(backend)
   .addCommand(checkpoint)

@@ -8,7 +8,7 @@ import { clusterProbe, glooProbe, processSumsProbe, threadSumsProbe, torchProbe 
 import type { Measured, Probe } from './rounds.js';
 import type { Row } from './rows.js';
 import { isModel, type Section, type SectionOptions, type Subject } from './section.js';
-import { repeatsOf, type SumsMeasurement } from './sums.js';
+import { repeatsOf, type SumsMeasurement, sizeName } from './sums.js';
 import { table, whole } from './table.js';
 import type { ModelName } from './workloads.js';
 
@@ -80,8 +80,6 @@ function sumsRows({ peers }: SectionOptions, measured: Measured): Omit<Row, 'sec
     ...sizes.filter((bytes) => bytes >= 1e6).flatMap(lines('add up, 2 threads,', threadSumsProbe, targets.threads)),
   ];
 }
-
-const sizeName = (bytes: number): string => (bytes < 1e6 ? `${bytes / 1e3} kB` : `${bytes / 1e6} MB`);
 
 function details(subjects: readonly Subject[], { seconds }: SectionOptions, measured: Measured): string {
   const models = subjects.filter(isModel);

@@ -6,12 +6,14 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { loadUpdateKernels } from '../../src/kernels/load-kernels.js';
 import { AllReduce } from '../../src/reduce/all-reduce.js';
+import type { Collective } from '../../src/reduce/collective.js';
 import { LANDING_FLOATS, Landings } from '../../src/reduce/landings.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { SCRATCH_FLOATS } from '../../src/reduce/workbench.js';
 import type { Connection } from '../../src/wire/connection.js';
 import { dial } from '../../src/wire/dial.js';
 import { listen } from '../../src/wire/listen.js';
+import type { Transport } from '../../src/wire/transport.js';
 import { webSocket } from '../../src/wire/websocket/websocket.js';
 import { measure } from './measurement.js';
 import { allocateRegions, floatsOf, repeatsOf, type SumsMeasurement, warmUpSums } from './sums.js';
@@ -25,10 +27,10 @@ const longest = 30;
 export const measureAllReduce = (): Promise<SumsMeasurement> => measure(process.execPath, [program], longest);
 
 /** Members 0 and 1 with a shard each. */
-const planOf = (round: number): AllReducePlan => ({
+const planOf = (round: number, algorithm: AllReducePlan['algorithm']): AllReducePlan => ({
   round,
   attempt: 0,
-  algorithm: 'butterfly',
+  algorithm,
   precision: 'float32',
   shards: 2,
   members: [0, 1].map((id) => ({ id, nodes: [{ low: id, high: id + 1 }] })),
@@ -36,10 +38,13 @@ const planOf = (round: number): AllReducePlan => ({
 
 const mostFloats = floatsOf(Math.max(...Object.keys(repeatsOf).map(Number)));
 
+/** What brings sums from one process to the other: a line, or the library of their job. */
+export type SumsRoad = { readonly line: Connection } | { readonly library: Collective };
+
 /** @returns milliseconds of one all-reduce */
 async function time(
   self: number,
-  connection: Connection,
+  road: SumsRoad,
   { memory, offsets }: ReturnType<typeof allocateRegions>,
   bytes: number,
   firstRound: number,
@@ -55,21 +60,27 @@ async function time(
     total,
     scratch,
     earlyBytes: 4 * bytes + 2 ** 20,
-    send: (_, frame) => connection.sendSlab(frame),
-    refused: (_, error) => connection.refuse(error.problem, error.remedy, true),
+    ...('library' in road && { collective: () => road.library }),
+    send: (_, frame) => 'line' in road && road.line.sendSlab(frame),
+    refused: (_, error) => {
+      throw error;
+    },
   });
   const landings = new Landings(memory, landing);
-  connection.handle({
-    message: () => {},
-    slab: (frame) => exchange.receive(1 - self, frame),
-    landing: () => landings.take(),
-    blob: () => {},
-    closed: (error) => error && exchange.abort(error),
-  });
+  if ('line' in road) {
+    road.line.handle({
+      message: () => {},
+      slab: (frame) => exchange.receive(1 - self, frame),
+      landing: () => landings.take(),
+      blob: () => {},
+      closed: (error) => error && exchange.abort(error),
+    });
+  }
+  const algorithm = 'line' in road ? 'butterfly' : 'mpi';
   const add = async (round: number) => {
-    await exchange.begin(planOf(round), [{ low: self, high: self + 1, offset: slot }]);
+    await exchange.begin(planOf(round, algorithm), [{ low: self, high: self + 1, offset: slot }]);
     // The next round writes where their payloads lie.
-    while (connection.buffered > 0) await new Promise(setImmediate);
+    while ('line' in road && road.line.buffered > 0) await new Promise(setImmediate);
     exchange.commit();
   };
   for (let i = 0; i < warmUpSums; i++) await add(firstRound + i);
@@ -80,25 +91,27 @@ async function time(
   return milliseconds;
 }
 
-async function timeAll(self: number, connection: Connection): Promise<SumsMeasurement> {
+/** @param self 0 or 1: both processes call it */
+export async function timeAll(self: number, road: SumsRoad): Promise<SumsMeasurement> {
   const milliseconds: Record<number, number> = {};
   const regions = allocateRegions([mostFloats, mostFloats, SCRATCH_FLOATS, LANDING_FLOATS]);
   let round = 0;
   for (const bytes of Object.keys(repeatsOf).map(Number)) {
-    milliseconds[bytes] = await time(self, connection, regions, bytes, round);
+    milliseconds[bytes] = await time(self, road, regions, bytes, round);
     round += warmUpSums + repeatsOf[bytes];
   }
   return { software: 'Lockstep', milliseconds };
 }
 
-async function first(): Promise<void> {
+/** Listens for one peer. @returns what to close, and the line to it once it has come */
+export async function listenForPeer(transport: Transport) {
   let found!: (connection: Connection) => void;
   let failed!: (error: Error) => void;
   const arrived = new Promise<Connection>((resolve, reject) => {
     [found, failed] = [resolve, reject];
   });
   const listener = await listen(
-    webSocket,
+    transport,
     { host: '127.0.0.1', port: 0, token, expects: 'peerHello' },
     {
       arrived: ({ connection, welcome }) => {
@@ -108,16 +121,25 @@ async function first(): Promise<void> {
       refused: failed,
     },
   );
-  const second = spawn(process.execPath, [program, `ws://127.0.0.1:${listener.port}`], { stdio: 'inherit' });
+  return { listener, url: `${transport.schemes.plain}://127.0.0.1:${listener.port}`, arrived, failed };
+}
+
+export async function callPeer(transport: Transport, url: string): Promise<Connection> {
+  const { connection } = await dial(transport, url, { token, identity: { kind: 'peerHello', id: 1 } });
+  return connection;
+}
+
+async function first(): Promise<void> {
+  const { listener, url, arrived, failed } = await listenForPeer(webSocket);
+  const second = spawn(process.execPath, [program, url], { stdio: 'inherit' });
   second.once('exit', (code) => failed(new Error(`the second process ended with exit code ${code}`)));
-  const result = await timeAll(0, await arrived);
+  const result = await timeAll(0, { line: await arrived });
   process.stdout.write(`${JSON.stringify(result)}\n`);
   await listener.close();
 }
 
 async function second(url: string): Promise<void> {
-  const { connection } = await dial(webSocket, url, { token, identity: { kind: 'peerHello', id: 1 } });
-  await timeAll(1, connection);
+  await timeAll(1, { line: await callPeer(webSocket, url) });
 }
 
 if (process.argv[1] === program) await (process.argv[2] === undefined ? first() : second(process.argv[2]));

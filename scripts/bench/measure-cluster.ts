@@ -36,7 +36,7 @@ export interface ClusterMeasurement extends Measurement {
 const program = fileURLToPath(import.meta.url);
 const token = 'benchmark';
 /** Some seconds of them: shorter epochs would measure what is done between two. */
-const stepsPerEpoch = (model: ModelName): number => (model === 'cnn' ? 30 : 100);
+export const stepsPerEpoch = (model: ModelName): number => (model === 'cnn' ? 30 : 100);
 /** The first epoch warms up and is not counted. */
 const warmUp = 1;
 
@@ -58,7 +58,11 @@ export default function* () {
 }
 `;
 
-function configOf({ model, algorithm, workers }: ClusterCase, folder: string): RunConfigInput {
+/** @param folder for its examples */
+export function clusterConfigOf(
+  { model, algorithm, workers }: Omit<ClusterCase, 'seconds'>,
+  folder: string,
+): RunConfigInput {
   const { layers, featureShape, batch } = workloads[model];
   const batchSize = workers * batch;
   const file = join(folder, 'examples.mjs');
@@ -96,18 +100,19 @@ async function run(clusterCase: ClusterCase, folder: string): Promise<Course> {
     if (event.event === 'summary') summary = event;
     if (event.event !== 'epoch') return;
     epochs.push(event);
-    if (secondsOf(epochs) < clusterCase.seconds || abort.signal.aborted) return;
+    if (countedFrom(epochs) < clusterCase.seconds || abort.signal.aborted) return;
     const peaks = [peakMegabytes(), ...programs.map(({ pid }) => peakMegabytesOf(pid!))];
     peak = peaks.reduce((sum, one) => (sum === null || one === null ? null : sum + one));
     abort.abort();
   };
   const choices = { threads: 0, minWorkers: clusterCase.workers, port: 0, token, out: join(folder, 'runs') };
-  await coordinate(configOf(clusterCase, folder), { ...choices, report, signal: abort.signal });
+  await coordinate(clusterConfigOf(clusterCase, folder), { ...choices, report, signal: abort.signal });
   for (const { ended } of programs) await ended;
   return { epochs, summary: summary!, peakMegabytes: peak };
 }
 
-const secondsOf = (epochs: readonly EpochEvent[]): number =>
+/** Seconds of the epochs that count. */
+export const countedFrom = (epochs: readonly EpochEvent[]): number =>
   epochs.slice(warmUp).reduce((sum, { seconds }) => sum + seconds, 0);
 
 async function main(clusterCase: ClusterCase): Promise<void> {
@@ -116,7 +121,7 @@ async function main(clusterCase: ClusterCase): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-bench-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   const { epochs, summary, peakMegabytes } = await run(clusterCase, folder);
-  const seconds = secondsOf(epochs);
+  const seconds = countedFrom(epochs);
   const steps = (epochs.length - warmUp) * stepsPerEpoch(model);
   const remote = summary.workers.filter(({ threads }) => threads > 0);
   const mean = (of: (worker: WorkerSummary) => number) =>

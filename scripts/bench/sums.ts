@@ -23,3 +23,5 @@ export function allocateRegions(floats: readonly number[]): { memory: WebAssembl
   const memory = new WebAssembly.Memory({ initial: Math.ceil(end / 65536), maximum: 65536, shared: true });
   return { memory, offsets };
 }
+
+export const sizeName = (bytes: number): string => (bytes < 1e6 ? `${bytes / 1e3} kB` : `${bytes / 1e6} MB`);
