@@ -44,6 +44,8 @@ class Leader {
   readonly #token: string;
   /** What kept ranks out, by their names. */
   readonly #troubles = new Map<string, string>();
+  /** Names of ranks that have come so far. */
+  readonly #come = new Set<string>();
   #announcer: Announcer | undefined;
 
   constructor(launch: Launch, request: JoinRequest, watch: Watch) {
@@ -111,9 +113,9 @@ class Leader {
 
   #options(job: JobStart | undefined, signal: AbortSignal) {
     const { size } = this.#launch;
-    const { threads, steps, ledger, trace, timeout, allowMixedNumerics, meeting } = this.#request;
+    const { threads, steps, ledger, trace, timeout, allowMixedNumerics, tls, meeting } = this.#request;
     return {
-      ...{ threads, steps, ledger, trace, allowMixedNumerics, job, signal },
+      ...{ threads, steps, ledger, trace, allowMixedNumerics, tls, job, signal },
       host: size > 1 ? '0.0.0.0' : '127.0.0.1',
       port: meeting.port,
       token: this.#token,
@@ -125,10 +127,18 @@ class Leader {
 
   readonly #report: Reporter = (event) => {
     this.#watch.report(event.event === 'listening' ? this.#opened(event) : event);
+    if (event.event === 'worker' && event.change === 'joined') this.#joined(event.name);
     if (event.event === 'worker' && event.reason !== null) {
       this.#troubles.set(event.name, `${event.change}: ${event.reason}`);
     }
   };
+
+  /** Ranks that the launcher does not start again find the way but once, and a start that is killed then leaves nothing. */
+  #joined(name: string): void {
+    this.#come.add(name);
+    if (this.#request.meeting.job === undefined && this.#come.size === this.#launch.size - 1)
+      this.#announcer?.allCame();
+  }
 
   /** Tells the ranks where to come. Nobody else is to come, so nobody else is told how. */
   #opened(event: Extract<RunEvent, { event: 'listening' }>): RunEvent {

@@ -2,16 +2,20 @@
 import { availableParallelism, cpus, hostname } from 'node:os';
 import { maximumThreads } from '../coordinator/local/threads.js';
 import { ConfigError } from '../src/errors.js';
-import { findLaunch, type Launch, type LaunchFlags } from '../src/launch/launch.js';
+import { findLaunch, jobName, type Launch, type LaunchFlags } from '../src/launch/launch.js';
 import { holdLifeLine } from '../src/launch/life-line.js';
 import { meetingOf } from '../src/launch/meeting.js';
 import { performLastActs } from '../src/report/last-acts.js';
 import { metricsFlags } from './metrics.js';
+import { pair, pem } from './network.js';
 import { tellMistake } from './outcome.js';
 import { checkResume, sealed, stepLimit, threadCount, timeoutOf, wholeNumber } from './running.js';
 import type { RunFlags, SharedFlags } from './shared-options.js';
 
-export interface JoinFlags extends RunFlags, Pick<SharedFlags, 'cache' | 'timeout' | 'allowMixedNumerics'> {
+export interface JoinFlags
+  extends RunFlags,
+    Pick<SharedFlags, 'cache' | 'timeout' | 'allowMixedNumerics' | 'tlsCert' | 'tlsKey'> {
+  readonly tlsCa?: string;
   readonly rank?: string;
   readonly size?: string;
   readonly coordinator?: string;
@@ -43,6 +47,7 @@ export async function prepareRank(file: string | undefined, flags: JoinFlags) {
       steps: stepLimit(flags.steps),
       timeout: timeoutOf(flags.timeout) ?? 600,
       metrics: metricsFlags(flags),
+      ...encryption(flags),
     };
     return { launch, request };
   } catch (error) {
@@ -54,6 +59,15 @@ export async function prepareRank(file: string | undefined, flags: JoinFlags) {
   }
 }
 
+/** @throws ConfigError when a part of it is missing, or no PEM */
+function encryption(flags: JoinFlags) {
+  const tls = pair(flags);
+  if (flags.tlsCa !== undefined && !tls) {
+    throw new ConfigError('--tls-ca without a certificate has no use', 'give --tls-cert and --tls-key to every rank');
+  }
+  return { tls, ca: flags.tlsCa === undefined ? tls?.cert : pem('--tls-ca', flags.tlsCa) };
+}
+
 /** As a scheduler says it. */
 const stopped = (): void => void process.emit('SIGTERM', 'SIGTERM');
 
@@ -63,14 +77,11 @@ function cut(): void {
 }
 
 function launchFlags({ rank, size, coordinator, job }: JoinFlags): LaunchFlags {
-  if (job !== undefined && !/^[\w.-]{1,80}$/.test(job)) {
-    throw new ConfigError(`--job ${job}: is no name`, 'use up to 80 letters, digits, ".", "_" and "-"');
-  }
   return {
     rank: rank === undefined ? undefined : wholeNumber('--rank', rank, 0, 4095, 'ranks count from 0'),
     size: size === undefined ? undefined : wholeNumber('--size', size, 1, 4096, 'give the number of ranks'),
     coordinator: coordinator === undefined ? undefined : hostAndPortOf(coordinator),
-    job,
+    job: job === undefined ? undefined : jobName('--job ', job),
   };
 }
 

@@ -11,7 +11,7 @@ import { jsonLine } from '../src/report/json.js';
 import { configName } from '../src/report/run-folder.js';
 import { runIsOver } from '../src/wire/messages.js';
 import { inJob } from '../src/wire/mpi/mpi-library.js';
-import { mpi } from '../src/wire/transports.js';
+import { mpi, transportNamed } from '../src/wire/transports.js';
 import { urlTo } from '../src/wire/url.js';
 import { work } from '../worker/worker.js';
 import type { WorkerProgramEvent, WorkerReporter } from '../worker/worker-events.js';
@@ -97,14 +97,14 @@ class Follower {
   }
 
   async #work(url: string, token: string, signal: AbortSignal): Promise<number | undefined> {
-    const { threads, cache, timeout } = this.#request;
+    const { threads, cache, timeout, ca, tls } = this.#request;
     const name = rankName(this.#launch.rank, this.#launch.host);
     let reason: string | undefined;
     const report: WorkerReporter = (event) => {
       if (event.event === 'end') reason = event.reason;
       this.#tell(event);
     };
-    await work({ url, token, name, threads, cache, timeout, signal, report });
+    await work({ url, token, name, threads, cache, timeout, ca, peer: { tls }, signal, report });
     return reason === runIsOver ? 0 : undefined;
   }
 
@@ -153,7 +153,9 @@ class Follower {
  * Where all ranks know the address, and none says by what transport it is reached: the config does. Without a copy of that here, all
  * goes by sockets; what is wrong with it is told by rank 0.
  */
-async function knownUrl(address: string, { file, resume, set }: JoinRequest): Promise<string> {
+async function knownUrl(address: string, { file, resume, set, tls }: JoinRequest): Promise<string> {
+  // It encrypts nothing.
+  if (tls) return urlTo(address, transportNamed('websocket').schemes, true);
   if (!inJob()) return address;
   // Late, because reading a config takes longer to load than what most ranks need.
   const { loadRunConfig } = await import('../src/config/load-config.js');

@@ -34,6 +34,11 @@ export class Announcer {
     this.#write({ state: 'listening', ...this.#self, urls: [...urls], token });
   }
 
+  /** Nobody is left who needs to be told where. */
+  allCame(): void {
+    removeNotice(this.#file);
+  }
+
   /**
    * Nothing more to say. Before anybody could come, the others are told why, and given a moment to read it.
    * @param signal ends that moment: of ranks that have read it and ended, a launcher ends the rest, and kills what takes a second

@@ -52,8 +52,14 @@ const isComplete = ({ rank, size }: LaunchFlags): boolean => rank !== undefined 
 
 const jobOf = (env: Environment): string | undefined => {
   const job = variableOf(env, 'LOCKSTEP_JOB');
-  return job && `job-${job}`;
+  return job && `job-${jobName('LOCKSTEP_JOB=', job)}`;
 };
+
+/** @param by where it stands @throws ConfigError when no folder could have that name */
+export function jobName(by: string, name: string): string {
+  if (/^[\w.-]{1,80}$/.test(name)) return name;
+  throw new ConfigError(`${by}${name}: is no name`, 'use up to 80 letters, digits, ".", "_" and "-"');
+}
 
 function firstOf(env: Environment): Found | undefined {
   for (const launcher of launchers) {

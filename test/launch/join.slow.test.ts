@@ -10,6 +10,7 @@ import { encodeControl } from '../../src/wire/frame.js';
 import { protocolVersion } from '../../src/wire/messages.js';
 import { nonceBytes } from '../../src/wire/validate.js';
 import { webSocket } from '../../src/wire/websocket/websocket.js';
+import { certificate, hasOpenssl } from '../support/certificates.js';
 import { type Running, startLockstep } from '../support/cli.js';
 import { newFolders, writeConfig } from '../support/folder.js';
 import { trained } from '../support/runs.js';
@@ -119,6 +120,23 @@ it('of two starts of a job the newer one takes the run over, and the older one l
   const again = await start('2').finished;
   expect([again.code, again.stdout.includes('this job has nothing left to do')]).toEqual([0, true]);
 });
+
+skipIf(!hasOpenssl && 'encrypted ranks: needs openssl').it(
+  'ranks with a certificate say nothing that others could read, and trust that certificate alone',
+  async () => {
+    const { folder, rank } = newJob();
+    for (const name of ['ours', 'other']) certificate(folder, name);
+    const pair = (name: string) => ['--tls-cert', `${name}-cert.pem`, '--tls-key', `${name}-key.pem`];
+    const common = ['--size', '2', '--timeout', '20', '--job', 'tls'];
+    const [first, second] = [0, 1].map((number) => rank(['--rank', String(number), ...common, ...pair('ours')]));
+    const stranger = rank(['--rank', '1', ...common, ...pair('ours'), '--tls-ca', 'other-cert.pem']);
+    const [end, left, refused] = await Promise.all([first.finished, second.finished, stranger.finished]);
+    expect([end.code, left.code, refused.code]).toEqual([0, 0, 2]);
+    expect(end.stdout).toContain('listening at wss://');
+    expect(end.stdout).toContain(`parameters sha256: ${hash}`);
+    expect(refused.stdout).toContain('is not trusted');
+  },
+);
 
 describe('a job that cannot begin ends within the timeout', () => {
   const me = `rank 1 (${hostname()})`;

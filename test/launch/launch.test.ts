@@ -94,6 +94,10 @@ describe('a rank', () => {
     expect(() => find(env as Record<string, string>, flags)).toThrow(problem);
   });
 
+  it('takes no name of a job that no folder could have', () => {
+    expect(() => find({ ...slurm, LOCKSTEP_JOB: '../x' })).toThrow('LOCKSTEP_JOB=../x: is no name');
+  });
+
   it('overrides what contradicts itself by options', () => {
     expect(find({ ...openMpi, PMIX_RANK: '0' }, { rank: 0, size: 2 })).toMatchObject({ rank: 0, size: 2 });
   });

@@ -1,7 +1,7 @@
 /** `lockstep join` under a real Open MPI: the bits of one process, and what Ctrl-C comes to, which leaves the ranks a second. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
@@ -92,6 +92,37 @@ mpi.it(
     expect(code).toBe(0);
   },
 );
+
+/** Ends a rank as a crash does. */
+function kill(child: ChildProcess, rank: number): void {
+  const ranks = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ').map(Number);
+  const isIt = (pid: number) => readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`OMPI_COMM_WORLD_RANK=${rank}\0`);
+  process.kill(ranks.find(isIt)!, 'SIGKILL');
+}
+
+mpi.it.each(['star', 'mpi'])('a rank that is killed is named, and the run goes on (%s)', async (allReduce) => {
+  const folder = newFolder();
+  const sums = ['cluster.transport=mpi', `cluster.allReduce=${allReduce}`].flatMap((value) => ['--set', value]);
+  const first = mpirun(folder, [writeConfig(folder, 'run', config), ...sums]);
+  await first.says('1/20');
+  kill(first.child, 1);
+  const { code, said } = await first.finished;
+  expect(code).not.toBe(0);
+  expect(said).toMatch(/rank1\.\S+ .*lost|rank 1 with PID/);
+  const again = await mpirun(folder, ['--resume', join('runs', 'job-1')]).finished;
+  expect(again.code).toBe(0);
+  expect(again.said).toMatch(/resumed +after step \d+/);
+  if (allReduce === 'star') expect(again.said).toContain(`parameters sha256: ${hash}`);
+});
+
+mpi.it('of a rank 0 that is killed nothing is left but its run', async () => {
+  const folder = newFolder();
+  const job = mpirun(folder, [writeConfig(folder, 'run', config)]);
+  await job.says('1/20');
+  kill(job.child, 0);
+  expect((await job.finished).code).not.toBe(0);
+  expect(readdirSync(join(folder, 'runs'))).toEqual(['job-1']);
+});
 
 mpi.it('a job with bad input ends at once, says so, and leaves nothing', async () => {
   const folder = newFolder();
