@@ -5,7 +5,7 @@ export const shortNumber = (value: number | null | undefined): string => {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e7)) return value.toExponential(2);
-  return value.toLocaleString('en', { maximumSignificantDigits: size >= 1000 ? 7 : 4 });
+  return value.toLocaleString('en', size >= 1000 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 });
 };
 
 export function bytesOf(bytes: number): string {

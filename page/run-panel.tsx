@@ -119,7 +119,7 @@ function textOf(event: LogEvent): string {
   if (kind === 'checkpoint') return `step ${rest.step}`;
   if (kind === 'phase') return `${rest.phase}`;
   if (kind === 'start')
-    return `${rest.engine}, ${rest.threads} threads, ${shortNumber(rest.parameters as number)} parameters: ${rest.data}`;
+    return `${rest.engine}, ${rest.threads} ${rest.threads === 1 ? 'thread' : 'threads'}, ${shortNumber(rest.parameters as number)} parameters: ${rest.data}`;
   if (kind === 'end')
     return `${rest.interrupted ? 'stopped' : 'done'} after ${shortNumber(rest.seconds as number)} s; parameters sha256 ${rest.sha256}`;
   if (kind === 'listening') return `${rest.url}`;
