@@ -37,6 +37,15 @@ export interface RemoteHandlers {
   landing(): Landing | undefined;
 }
 
+/** What a worker is sent, for people. */
+const transferred: Readonly<Record<TransferKind, string>> = {
+  job: 'the job',
+  data: 'data',
+  rows: 'data',
+  state: 'parameters',
+  slots: 'its share of the optimizer state',
+};
+
 export class RemoteWorker implements Worker {
   readonly id: number;
   readonly name: string;
@@ -67,7 +76,7 @@ export class RemoteWorker implements Worker {
     this.connection = connection;
     this.standing = new Standing(hasWorked);
     this.#outbox = new Outbox(connection, (what) => {
-      this.#doing = what === 'state' ? 'receiving parameters' : `receiving ${what === 'job' ? 'the job' : 'data'}`;
+      this.#doing = `receiving ${transferred[what]}`;
     });
   }
 

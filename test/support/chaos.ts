@@ -280,7 +280,8 @@ export class Chaos {
 
   /** Brings a worker to where the phase comes next, if it has it behind it. */
   async #lead(phase: Phase, victim: Victim): Promise<void> {
-    if (phase === 'joining' || phase === 'receiving parameters') victim.toCoordinator.cut();
+    if (phase === 'joining' || (phase.startsWith('receiving') && phase !== 'receiving data'))
+      victim.toCoordinator.cut();
     if (phase !== 'receiving data' || (victim.isFirst && victim.program.of('data').length === 0)) return;
     await victim.program.kill();
     rmSync(this.#cluster.cacheOf(victim.name), { recursive: true, force: true });

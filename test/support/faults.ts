@@ -15,8 +15,8 @@ export const phases = [
   'committing',
   'validating',
 ] as const;
-/** The last one only where optimizer state is sharded. */
-export type Phase = (typeof phases)[number] | 'sending parameters';
+/** The last ones only where optimizer state is sharded. */
+export type Phase = (typeof phases)[number] | 'receiving its share' | 'sending its share' | 'sending parameters';
 
 export const isAmongPeers = (phase: Phase): boolean =>
   phase === 'exchanging with a peer' || phase === 'sending parameters';
@@ -29,6 +29,9 @@ export const begins: Record<Phase, (passing: Passing) => boolean> = {
   computing: ({ frame }) => isMessage(frame, 'compute'),
   'sending gradients': ({ up, frame }) => up && frame.kind === 'slab' && frame.frame.kind === 'partial',
   'exchanging with a peer': ({ frame }) => frame.kind === 'slab' && frame.frame.kind === 'partial',
+  'receiving its share': ({ up, what }) => !up && what === 'slots',
+  // The sum of it, to the coordinator.
+  'sending its share': ({ up, frame }) => up && frame.kind === 'slab' && frame.frame.kind === 'total',
   'sending parameters': ({ frame }) => frame.kind === 'slab' && frame.frame.kind === 'parameters',
   committing: ({ frame }) => isMessage(frame, 'commit'),
   validating: ({ frame }) => isMessage(frame, 'evaluate'),
@@ -51,7 +54,9 @@ export const said: Record<Phase, RegExp> = {
   computing: /computing shards .* of step \d+/,
   'sending gradients': /exchanging gradients of step \d+/,
   'exchanging with a peer': /exchanging gradients of step \d+/,
-  'sending parameters': /committing step \d+/,
+  'receiving its share': /receiving its share|computing shards .* of step \d+/,
+  'sending its share': /(exchanging gradients|committing|computing shards .*) (of )?step \d+|validating/,
+  'sending parameters': /committing step \d+|computing shards .* of step \d+|validating/,
   committing: /committing step \d+|computing shards .* of step \d+|validating/,
   validating: /validating/,
 };
