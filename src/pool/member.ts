@@ -93,8 +93,8 @@ export class Member implements Worker {
       this.#applied = update.round;
       this.#allReduce.commit();
       this.#pool.replicas?.commit();
-      await this.#pool.apply(update, range);
-      if (sharded) await this.#parameters.exchange(update.round, sharded);
+      const apply = () => this.#pool.apply(update, range);
+      await (sharded ? this.#parameters.exchange(update.round, sharded, apply) : apply());
     });
   }
 

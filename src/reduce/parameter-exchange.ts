@@ -70,13 +70,31 @@ export class ParameterExchange {
     return sent;
   }
 
-  /** Sends what this member has updated. Resolves when it has all that others have. Rejects with what `abort` is given. */
-  exchange(round: number, { shares, linked, others }: ShardedStep): Promise<void> {
-    const { self } = this.#options;
+  /**
+   * Takes in what others have updated, and sends what this member has. Resolves when it has all. Rejects with what `abort` is given.
+   * @param update updates this member's share, while those of others arrive
+   */
+  async exchange(round: number, step: ShardedStep, update: () => Promise<void>): Promise<void> {
+    const { shares } = step;
+    const { self, refused } = this.#options;
     this.#round = round;
-    const expected = self === 0 ? [] : shares.filter(({ id }) => id !== self).flatMap(piecesOf);
+    const expected = self === 0 ? [] : exceptOf(shares, self).flatMap(piecesOf);
     this.#pieces = new Map(expected.map(({ from, to }) => [from, to - from]));
     this.#missing = new Set(this.#pieces.keys());
+    const complete = new Promise<void>((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+    // It may be given up before anybody waits for it.
+    complete.catch(() => {});
+    this.#early.replay(round, 0, (from, frame) => this.receive(from, frame), refused);
+    this.#settle();
+    await update();
+    this.#sendTo(round, step);
+    return complete;
+  }
+
+  #sendTo(round: number, { shares, linked, others }: ShardedStep): void {
+    const { self } = this.#options;
     const mine = shares.filter(({ id }) => id === self);
     if (self === 0) {
       this.send(round, mine, linked);
@@ -86,11 +104,6 @@ export class ParameterExchange {
       const at = linked.indexOf(self);
       this.send(round, mine, [...linked.slice(at + 1), ...linked.slice(0, at)]);
     }
-    return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
-      this.#early.replay(this.#round, 0, (from, frame) => this.receive(from, frame), this.#options.refused);
-      this.#settle();
-    });
   }
 
   /** Sends ranges of the parameters as they are now to some members. */

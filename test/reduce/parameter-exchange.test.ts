@@ -7,11 +7,14 @@ import { ParameterExchange } from '../../src/reduce/parameter-exchange.js';
 import { LARGEST_SEGMENT } from '../../src/reduce/segments.js';
 import { checkShares, dealShares as dealUnits } from '../../src/reduce/shares.js';
 import { openSlab } from '../../src/reduce/slab-frame.js';
+import { settled } from '../support/rosters.js';
 import { inOne } from '../support/slab-frames.js';
 
 const trainable = 2 * LARGEST_SEGMENT + 48;
 const start = 64;
 const dealShares = (floats: number, ids: readonly number[]) => dealUnits(floats, NORM_BLOCK, ids);
+/** The share is updated already. */
+const updated = async () => {};
 const numberAt = (i: number) => Math.fround(Math.sin(i));
 
 interface Sent {
@@ -76,10 +79,12 @@ describe('an exchange', () => {
   it('gives everybody all, from peers or from the coordinator, early or late, once or twice', async () => {
     const world = members([1, 2, 3, 4], dealShares(trainable, [1, 2, 3]));
     const step = { shares: world.shares, linked: [1, 2, 3], others: [4] };
-    const first = [0, 1].map((id) => world.of(id).exchange(5, step));
+    const first = [0, 1].map((id) => world.of(id).exchange(5, step, updated));
+    await settled();
     world.sent.push(...world.sent);
     world.deliver();
-    const rest = [2, 3, 4].map((id) => world.of(id).exchange(5, step));
+    const rest = [2, 3, 4].map((id) => world.of(id).exchange(5, step, updated));
+    await settled();
     world.deliver();
     await Promise.all([...first, ...rest]);
     expect([1, 2, 3, 4].map(world.missing)).toEqual([-1, -1, -1, -1]);
@@ -89,7 +94,8 @@ describe('an exchange', () => {
   it('whose member is gone ends with what the coordinator sends', async () => {
     const world = members([1, 2, 3]);
     const step = { shares: world.shares, linked: [1, 2, 3], others: [] };
-    const ends = [0, 1, 2].map((id) => world.of(id).exchange(0, step));
+    const ends = [0, 1, 2].map((id) => world.of(id).exchange(0, step, updated));
+    await settled();
     world.deliver();
     expect([1, 2].map(world.missing)).toEqual([world.shares[2].from, world.shares[2].from]);
     world.of(0).send(0, [world.shares[2]], [1, 2]);
@@ -102,7 +108,8 @@ describe('an exchange', () => {
     const [one, two] = dealShares(trainable, [1, 2]);
     const world = members([1], [one, { ...two, id: 0 }]);
     const step = { shares: world.shares, linked: [1], others: [] };
-    const ends = [1, 0].map((id) => world.of(id).exchange(0, step));
+    const ends = [1, 0].map((id) => world.of(id).exchange(0, step, updated));
+    await settled();
     world.deliver();
     await Promise.all(ends);
     expect(world.missing(1)).toBe(-1);
@@ -111,10 +118,10 @@ describe('an exchange', () => {
   it('that is given up rejects, and one that is overtaken resolves', async () => {
     const world = members([1, 2]);
     const step = { shares: world.shares, linked: [1, 2], others: [] };
-    const given = world.of(1).exchange(0, step);
+    const given = world.of(1).exchange(0, step, updated);
     world.of(1).abort(new Error('the line is gone'));
     await expect(given).rejects.toThrow('the line is gone');
-    const overtaken = world.of(1).exchange(1, step);
+    const overtaken = world.of(1).exchange(1, step, updated);
     world.of(1).restart(3);
     await overtaken;
   });
@@ -122,20 +129,44 @@ describe('an exchange', () => {
   it.each<[string, (bytes: Buffer) => Buffer, RegExp]>([
     ['a changed number', (bytes) => bytes.fill(1, 40, 41), /its checksum is wrong/],
     ['half of a piece', (bytes) => bytes.subarray(0, bytes.length / 2 + 16), /expected \d+ numbers/],
-  ])('does not take %s', (_, damage, problem) => {
+  ])('does not take %s', async (_, damage, problem) => {
     const world = members([1, 2]);
     const step = { shares: world.shares, linked: [1, 2], others: [] };
-    void world.of(1).exchange(0, step);
-    void world.of(2).exchange(0, step);
+    void world.of(1).exchange(0, step, updated);
+    void world.of(2).exchange(0, step, updated);
+    await settled();
     const frame = world.sent.find(({ to }) => to === 1)!;
     expect(() => world.of(1).receive(2, openSlab(damage(Buffer.from(frame.bytes))))).toThrow(problem);
     expect(() => world.of(2).receive(1, openSlab(frame.bytes))).toThrow(/no piece begins there/);
     expect(() => world.of(0).receive(1, openSlab(frame.bytes))).toThrow(/the coordinator needs none/);
   });
 
-  it('keeps no more of what comes too early than it was told to', () => {
+  it('takes in what others have updated while it updates its own, and sends that only then', async () => {
     const world = members([1, 2]);
-    void world.of(2).exchange(9, { shares: world.shares, linked: [1, 2], others: [] });
+    const step = { shares: world.shares, linked: [1, 2], others: [] };
+    let update = () => {};
+    const end = world.of(1).exchange(
+      0,
+      step,
+      () =>
+        new Promise((resolve) => {
+          update = resolve;
+        }),
+    );
+    void world.of(2).exchange(0, step, updated);
+    await settled();
+    expect(new Set(world.sent.map(({ from }) => from))).toEqual(new Set([2]));
+    world.deliver();
+    expect(world.missing(1)).toBe(-1);
+    update();
+    await end;
+    expect(new Set(world.sent.map(({ from }) => from))).toEqual(new Set([1]));
+  });
+
+  it('keeps no more of what comes too early than it was told to', async () => {
+    const world = members([1, 2]);
+    void world.of(2).exchange(9, { shares: world.shares, linked: [1, 2], others: [] }, updated);
+    await settled();
     const frames = [...world.sent];
     expect(() => {
       for (let i = 0; i < 6; i++) for (const { bytes } of frames) world.of(1).receive(2, openSlab(bytes));
