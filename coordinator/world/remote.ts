@@ -44,6 +44,7 @@ const transferred: Readonly<Record<TransferKind, string>> = {
   rows: 'data',
   state: 'parameters',
   slots: 'its share of the optimizer state',
+  replica: 'the state of a replica',
 };
 
 export class RemoteWorker implements Worker {
