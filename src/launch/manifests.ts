@@ -136,7 +136,11 @@ function containerOf(job: KubernetesJob, coordinator: string) {
     image,
     command: [...command],
     args: ['join', '--threads', String(cpus), '--cache', '/tmp/cache', ...args, ...place, ...out],
-    env: [{ name: 'LOCKSTEP_TOKEN', valueFrom: { secretKeyRef: key } }],
+    env: [
+      { name: 'LOCKSTEP_TOKEN', valueFrom: { secretKeyRef: key } },
+      // Pods of a node have network namespaces of their own, and no network between them.
+      { name: 'LOCKSTEP_HOST_ID', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
+    ],
     ports: [{ name: 'lockstep', containerPort: port }],
     resources: { requests: { cpu: String(cpus), memory }, limits: { memory } },
     securityContext: {

@@ -105,6 +105,7 @@ posix.it.each(['job', 'jobset'])(
     const { containers } = podOf(all);
     const { args, env, livenessProbe } = containers[0] as Manifest;
     const secret = all.find((one) => one.kind === 'Secret');
+    expect(env[1]).toEqual({ name: 'LOCKSTEP_HOST_ID', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } });
     expect(env[0].valueFrom.secretKeyRef).toEqual({ name: secret.metadata.name, key: 'token' });
     expect(JSON.stringify(all.at(-1))).not.toContain(secret.stringData.token);
     // As Kubernetes names pods, and a headless service their hosts.
