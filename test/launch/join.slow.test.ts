@@ -218,6 +218,18 @@ describe('a job that cannot begin ends within the timeout', () => {
     );
   });
 
+  limits.it('but where the disk of another rank is full it begins: that rank keeps the data in memory', async () => {
+    const { rank } = newJob();
+    const long = ['--timeout', '20', '--job', 'full'];
+    const leader = rank(['--rank', '0', '--size', '2', ...long]);
+    const full = rank(['--rank', '1', '--size', '2', ...long]);
+    execFileSync('prlimit', ['--pid', String(full.process.pid), '--fsize=0:unlimited']);
+    const [end, left] = await Promise.all([leader.finished, full.finished]);
+    expect([end.code, left.code]).toEqual([0, 0]);
+    expect(end.stdout).toContain(`parameters sha256: ${hash}`);
+    expect(end.stdout).toContain('rank1.');
+  });
+
   limits.it('where the disk of rank 0 is full', async () => {
     const { rank } = newJob();
     const leader = rank([...first, '--job', 'a']);

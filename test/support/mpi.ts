@@ -19,6 +19,12 @@ export const withoutMpirun = /Open MPI/.test(spawnSync('mpirun', ['--version'], 
   ? undefined
   : 'needs mpirun of Open MPI (Debian: apt-get install --no-install-recommends openmpi-bin)';
 
+/** Why no job of MPICH can be started here; undefined where one can. Debian keeps its mpirun under this name beside another. */
+export const withoutMpich =
+  spawnSync('mpirun.mpich', ['--version']).status === 0
+    ? undefined
+    : 'needs MPICH (Debian: apt-get install --no-install-recommends mpich)';
+
 /**
  * Variables for a job of its own: a process of tests that has been part of a job, or of Slurm's, has those of that one, and mpirun would
  * take itself for a part of it.
@@ -46,12 +52,17 @@ export interface MpiJob {
   readonly errors: string;
 }
 
-/** Runs a command of lockstep as so many processes of one MPI job, to its end. */
-export function runMpiJob(size: number, command: readonly string[], folder: string): Promise<MpiJob> {
+/** Runs a command of lockstep as so many processes of one MPI job, to its end. @param mpirun that starts it */
+export function runMpiJob(
+  size: number,
+  command: readonly string[],
+  folder: string,
+  mpirun = 'mpirun',
+): Promise<MpiJob> {
   const args = ['-np', String(size), process.execPath, cliFile, ...command];
   return new Promise((resolve) => {
     const options = { cwd: folder, env: { ...jobless(), ...settings }, timeout: 60_000 };
-    execFile('mpirun', args, options, (error, output, errors) => {
+    execFile(mpirun, args, options, (error, output, errors) => {
       resolve({ code: error ? Number(error.code ?? -1) : 0, output, errors });
     });
   });

@@ -1,7 +1,7 @@
-/** Runs as jobs of Open MPI, started by its mpirun. */
+/** Runs as jobs of Open MPI and of MPICH, started by their mpirun. */
 import { expect, it } from 'vitest';
 import { newFolders, writeConfig } from '../support/folder.js';
-import { runMpiJob, withoutMpi, withoutMpirun } from '../support/mpi.js';
+import { runMpiJob, withoutMpi, withoutMpich, withoutMpirun } from '../support/mpi.js';
 import { trained } from '../support/runs.js';
 import { skipIf } from '../support/skip-if.js';
 import { smallModel } from '../support/small.js';
@@ -48,3 +48,32 @@ skipIf(withoutMpi ?? withoutMpirun).describe('a job of Open MPI', () => {
     expect(end.validation.loss).toBeCloseTo(alone.end.validation!.loss, 4);
   });
 });
+
+skipIf(withoutMpich).it.each(['auto', 'mpi'])(
+  'a job of MPICH trains as one of Open MPI does (allReduce: %s)',
+  async (allReduce) => {
+    const folder = newFolder();
+    const file = writeConfig(folder, 'job', config);
+    const alone = await trained(file, [], newFolder());
+    const command = [
+      'join',
+      file,
+      '--set',
+      `cluster.allReduce=${allReduce}`,
+      '--threads',
+      '1',
+      '--json',
+      '--out',
+      folder,
+    ];
+    // Nothing names its jobs.
+    const named = [...command, '--cache', newFolder(), '--job', `mpich-${allReduce}`];
+    const { code, output } = await runMpiJob(2, named, folder, 'mpirun.mpich');
+    expect(code).toBe(0);
+    const events = output.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
+    expect(events.find(({ event }) => event === 'listening')).toMatchObject({ url: expect.stringMatching(/^mpi:/) });
+    const end = events.find(({ event, sha256 }) => event === 'end' && sha256);
+    expect(end.validation.loss).toBeCloseTo(alone.end.validation!.loss, 4);
+    if (allReduce === 'auto') expect(end.sha256).toBe(alone.end.sha256);
+  },
+);
