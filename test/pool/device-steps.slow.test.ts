@@ -1,15 +1,19 @@
 /** Steps that stay on a device: what they come to beside those of the processor, and what crosses between the two. */
 import { expect, vi } from 'vitest';
+import { optimizerSchema } from '../../src/config/optimizer.js';
 import { epochOrder } from '../../src/data/sampler.js';
 import { OnnxLibrary } from '../../src/engine/onnx/library.js';
 import { OnnxEngine } from '../../src/engine/onnx/onnx-engine.js';
-import { tensorOf } from '../../src/model/slab.js';
+import { isWholeOnDevice } from '../../src/engine/onnx/runtime.js';
+import { slabLayout, tensorOf } from '../../src/model/slab.js';
+import { deviceUpdate } from '../../src/optimizer/device-update.js';
 import { Control } from '../../src/pool/control.js';
 import { DeviceRank } from '../../src/pool/device-rank.js';
 import { Gatherer } from '../../src/pool/gather.js';
 import { PhaseClock } from '../../src/pool/phase-clock.js';
 import { initialSlots } from '../../src/pool/run-slots.js';
 import { allocateShared, gradientSlots } from '../../src/pool/shared-state.js';
+import { addition, figureNames, figures } from '../../src/reduce/device-sums.js';
 import { relativeError } from '../support/engines.js';
 import { poolSetup } from '../support/pools.js';
 import { skipIf } from '../support/skip-if.js';
@@ -93,4 +97,16 @@ it('comes to what threads come to, with one tensor a step that comes back', asyn
   expect(actual.two.filter((count) => count === 1)).toHaveLength(2 * 2);
   expect(actual.two.filter((count) => count > 4)).toHaveLength(2);
   expect(actual.two.length).toBe(2 + 2 * (2 + 4));
+});
+
+it('computes sums, figures and every optimizer that has a rule there without the processor', async () => {
+  const weights = [[3, 3, 1, 4], [4], [40, 5]].map((shape, i) => ({ originalName: `dense_${i}/kernel`, shape }));
+  const layout = slabLayout(weights, [{ originalName: 'moving_mean', shape: [4] }], []);
+  const optimizers = ['sgd', { momentum: { nesterov: true } }, 'rmsprop', 'adagrad', 'adam', 'adamw'];
+  const updates = optimizers.map((optimizer) => deviceUpdate(optimizerSchema.parse(optimizer), layout)!.model);
+  const models = [...updates, addition(layout), figures(layout, figureNames(4, true))];
+  const found = await onSwiftshader(async () => models.map(isWholeOnDevice));
+  expect(found).toEqual(models.map(() => true));
+  const none = ['lion', 'lamb', 'muon', 'adafactor', { adam: { emaMomentum: 0.9 } }];
+  for (const optimizer of none) expect(deviceUpdate(optimizerSchema.parse(optimizer), layout)).toBeUndefined();
 });
