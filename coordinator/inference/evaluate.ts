@@ -17,6 +17,7 @@ import type { EvaluateOptions } from './evaluated-data.js';
 import { galleryFor } from './gallery.js';
 import { runAround } from './locate.js';
 import { diagnosedRows, findingsOf } from './run-facts.js';
+import { trackEvaluation } from './tracked-evaluation.js';
 
 /** What an evaluation found. */
 export interface EvaluationResult {
@@ -88,6 +89,7 @@ async function resultOf(evaluated: EvaluatedExamples, options: EvaluateOptions):
   const sure = kept ? await resampled(kept, scalars, asked) : { intervals: {}, detectable: {}, notes: {} };
   const diagnosis = await findingsOf(evaluated, options.warn);
   const gallery = await galleryFor(evaluated);
+  trackEvaluation(evaluated, { gallery, diagnosis }, options.warn);
   const run = runAround(located.path);
   const curve = run === undefined ? undefined : readLearningCurve(join(run, learningCurveName));
   return {

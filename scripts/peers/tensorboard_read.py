@@ -1,10 +1,11 @@
-"""What TensorBoard's two readers see in a folder of runs, as JSON: scalars, histograms and texts by run and tag.
+"""What TensorBoard's two readers see in a folder of runs, as JSON: scalars, histograms, texts and images by run and tag.
 
     python scripts/peers/tensorboard_read.py FOLDER [COMMAND ...]
 With a command, after it has run, by the readers that had read what was there before.
 Needs tensorboard and tensorboard-data-server of PyPI (tried: 2.21.0 and 0.7.2).
 """
 
+import base64
 import contextlib
 import json
 import math
@@ -35,6 +36,14 @@ def seen_by(provider):
                 runs.setdefault(run, {}).setdefault(name, {})[tag] = [
                     [p.step, p.numpy.shape[0] if name == "histograms" else p.numpy.ravel()[0].decode()] for p in points
                 ]
+    images = provider.read_blob_sequences(ctx, experiment_id="", plugin_name="images", downsample=10000)
+    described = provider.list_blob_sequences(ctx, experiment_id="", plugin_name="images")
+    for run, tags in images.items():
+        for tag, points in tags.items():
+            # Width and height come first, as texts.
+            blobs = [provider.read_blob(ctx, blob_key=value.blob_key) for value in points[-1].values]
+            seen = [blobs[0].decode(), blobs[1].decode(), base64.b64encode(blobs[2]).decode()]
+            runs.setdefault(run, {}).setdefault("images", {})[tag] = [*seen, described[run][tag].description]
     return runs
 
 

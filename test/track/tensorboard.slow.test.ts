@@ -3,7 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect } from 'vitest';
+import { evaluate } from '../../coordinator/inference/evaluate.js';
 import { resume } from '../../coordinator/local/train.js';
+import type { GalleryReport } from '../../src/report/evaluation-report.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { packageRoot } from '../support/package.js';
 import { pythonWith } from '../support/python.js';
@@ -14,7 +16,11 @@ const python = pythonWith('tensorboard', 'tensorboard_data_server');
 const { it } = skipIf(!python && "TensorBoard's readers need tensorboard of test/requirements.txt");
 
 type Points = [step: number, value: number | string][];
-type Seen = Record<string, Record<'scalars' | 'histograms' | 'texts', Record<string, Points>>>;
+type Image = [width: string, height: string, png: string, caption: string];
+type Seen = Record<
+  string,
+  Record<'scalars' | 'histograms' | 'texts', Record<string, Points>> & { images?: Record<string, Image> }
+>;
 interface Line {
   readonly event: string;
   readonly step: number;
@@ -38,6 +44,7 @@ const config = {
 };
 let seen: { python: Seen; fast: Seen };
 let warnings: string;
+let gallery: readonly GalleryReport[];
 let lines: Line[];
 
 beforeAll(async () => {
@@ -51,6 +58,10 @@ beforeAll(async () => {
   rmSync(checkpoint(13), { recursive: true });
   const { sha256 } = await resume(run, { threads: 1 });
   expect(sha256).toBe(end.sha256);
+  // Twice: the second takes the place of the first.
+  const asked = { threads: 1, overrides: ['evaluation.gallery=2'], diagnose: true };
+  await evaluate(run, asked);
+  gallery = (await evaluate(run, asked)).gallery!;
   const read = spawnSync(python, [join(packageRoot, 'scripts/peers/tensorboard_read.py'), runs], { encoding: 'utf8' });
   warnings = read.stderr;
   seen = JSON.parse(read.stdout);
@@ -65,13 +76,14 @@ const close = (points: (readonly [number, number])[]) =>
   points.map(([step, value]) => [step, expect.closeTo(value, 5)]);
 
 it('both readers see the run, and warn of nothing', () => {
-  expect(Object.keys(seen.python)).toEqual(['_hostile.name-1/tensorboard']);
-  expect(Object.keys(seen.fast)).toEqual(Object.keys(seen.python));
+  const names = ['', '/evaluation-test'].map((name) => `_hostile.name-1/tensorboard${name}`);
+  expect(Object.keys(seen.python).sort()).toEqual(names);
+  expect(Object.keys(seen.fast).sort()).toEqual(names);
   expect(warnings).not.toMatch(/warn|error/i);
 });
 
 it.each(['python', 'fast'] as const)('the %s reader sees each point of the log once', (reader) => {
-  const [{ scalars, histograms, texts }] = Object.values(seen[reader]);
+  const { scalars, histograms, texts } = seen[reader]['_hostile.name-1/tensorboard'];
   const of = (kind: string) => lines.filter(({ event }) => event === kind);
   expect(scalars['step/loss']).toEqual(close(of('step').map(({ step, loss }) => [step, loss])));
   expect(scalars['step/loss'].length).toBe(18);
@@ -86,4 +98,16 @@ it.each(['python', 'fast'] as const)('the %s reader sees each point of the log o
   expect(histograms['weights/dense_1/kernel'].map(([step]) => step)).toEqual([6, 12, 18]);
   expect(texts.config.length).toBe(1);
   expect(texts.config[0][1]).toContain('    name: _hostile.name\n');
+});
+
+it.each(['python', 'fast'] as const)('the %s reader sees the gallery of an evaluation', (reader) => {
+  const { images = {}, texts } = seen[reader]['_hostile.name-1/tensorboard/evaluation-test'];
+  const pictures = gallery.flatMap(({ examples }) => examples.map(({ picture }) => picture!.replace(/.*,/, '')));
+  expect(pictures.length).toBeGreaterThan(1);
+  const found = Object.values(images);
+  expect(found.map(([width, height, png]) => [width, height, png]).sort()).toEqual(
+    pictures.map((png) => ['28', '28', png]).sort(),
+  );
+  for (const [, , , caption] of found) expect(caption).toMatch(/example \d+\s+truth: \d\s+predicted: \d/);
+  expect(texts.diagnosis.length).toBe(1);
 });

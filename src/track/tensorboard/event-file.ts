@@ -7,7 +7,14 @@ import { PatientFile, type PatientOptions } from '../../report/patient-file.js';
 import { isOutdated, startEvent, versionEvent } from './event.js';
 import { bodiesIn, framed } from './framing.js';
 
-const prefix = 'events.out.tfevents.';
+export const eventFilePrefix = 'events.out.tfevents.';
+
+/** Readers take files in the order of their names. @param old names of those that are there */
+export function eventFileName(seconds: number, old: readonly string[]): string {
+  const number = Math.max(Math.floor(seconds), ...old.map((name) => Number(name.split('.')[3]) + 1 || 0));
+  const host = hostname().replaceAll(/[^\w.-]/g, '_');
+  return `${eventFilePrefix}${String(number).padStart(10, '0')}.${host}.${process.pid}`;
+}
 
 export class EventFile {
   readonly #file: PatientFile;
@@ -24,14 +31,11 @@ export class EventFile {
    */
   constructor(folder: string, step: number, options: PatientOptions) {
     makeFolders(resolve(folder));
-    const old = readdirSync(folder).filter((name) => name.startsWith(prefix));
+    const old = readdirSync(folder).filter((name) => name.startsWith(eventFilePrefix));
     this.isFirst = old.length === 0;
     for (const name of old) cutOff(join(folder, name), step);
     const seconds = Date.now() / 1000;
-    // Readers take files in the order of their names.
-    const number = Math.max(Math.floor(seconds), ...old.map((name) => Number(name.split('.')[3]) + 1 || 0));
-    const name = `${prefix}${String(number).padStart(10, '0')}.${hostname().replaceAll(/[^\w.-]/g, '_')}.${process.pid}`;
-    this.#file = new PatientFile(openSync(join(folder, name), 'wx'), 0, options);
+    this.#file = new PatientFile(openSync(join(folder, eventFileName(seconds, old)), 'wx'), 0, options);
     this.append(versionEvent(seconds));
     this.append(startEvent({ seconds, step: this.isFirst ? 0 : step + 1 }));
   }
