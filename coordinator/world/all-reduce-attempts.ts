@@ -35,6 +35,8 @@ export interface AllReduceAttemptsOptions {
 
 export interface Compression {
   readonly rule: PowerSgdRule;
+  /** Bytes of a sum on the wire in the warm-up. */
+  readonly wholeBytes: number;
   /** Who had the factors of the last round that was committed. A worker that comes back is another one. */
   warmed: ReadonlySet<object>;
 }

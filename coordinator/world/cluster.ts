@@ -246,7 +246,12 @@ export class Cluster implements Trainer {
     await this.#parts.sharding?.deal();
     const keeper = plan.task.local.length > 0 ? this.#parts.keeper : undefined;
     const firstAttempt = (this.#rewinds * attemptsEach) % 128;
-    const result = await runRound(plan.task, { ...settings, roster: world, clock: systemClock, keeper, firstAttempt });
+    const { compression } = settings;
+    // Steps of the warm-up travel whole, and leave no factors.
+    const isWhole = compression !== undefined && plan.task.round < compression.rule.warmUpSteps;
+    const bytes = isWhole ? compression.wholeBytes : settings.bytes;
+    const how = { ...settings, bytes, roster: world, clock: systemClock, keeper, firstAttempt };
+    const result = await runRound(plan.task, how);
     const { losses, norms, divisor, update } = plan.decide(result);
     this.stepLosses.set(losses, place.step);
     this.stepNorms.set(norms, place.step);
@@ -254,11 +259,9 @@ export class Cluster implements Trainer {
     this.#divisor = divisor;
     for (const { start, rows } of result.used) this.#used.set(rows, start);
     // Each sum but one has to be sent once, and the total, or what is updated by it, to each member but one.
-    this.#fewestBytes += (result.contributors + result.members - 2) * settings.bytes;
+    this.#fewestBytes += (result.contributors + result.members - 2) * bytes;
     this.#commit(update, result);
-    // Steps of the warm-up leave no factors.
-    const { compression } = settings;
-    if (compression) compression.warmed = update.round < compression.rule.warmUpSteps ? new Set() : result.holders;
+    if (compression) compression.warmed = isWhole ? new Set() : result.holders;
     this.#steps += plan.steps;
     return plan.steps;
   }

@@ -202,7 +202,11 @@ function roundSettings(options: TrainingOptions, config: ClusterConfig, world: W
         followers.map(({ id }) => world.remote(id)?.connection),
       ),
     bytes: bytesOf(options, config),
-    compression: compression && { rule: compression.powerSgd, warmed: new Set<object>() },
+    compression: compression && {
+      rule: compression.powerSgd,
+      wholeBytes: sumBytes(options.layout, config.precision),
+      warmed: new Set<object>(),
+    },
     silence: silence * 1000,
   };
 }
