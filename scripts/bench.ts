@@ -11,6 +11,7 @@ import { benchNanogpt } from './bench/nanogpt.js';
 import { benchProjection } from './bench/projection.js';
 import { defaultResultFile } from './bench/result.js';
 import type { Section, Subject } from './bench/section.js';
+import { benchSharded } from './bench/sharded.js';
 import { benchShards } from './bench/shards.js';
 import { benchSoak } from './bench/soak-report.js';
 import { textModelNames } from './bench/text-workloads.js';
@@ -114,6 +115,8 @@ const all = sectionCommand(
   sections,
 ).option('--only <sections>', `of ${sectionNames.join(', ')}`, namesOf('Sections', sectionNames));
 
+const sharded = benchmark('sharded', 'What sharded optimizer state costs and spares.', usual, benchSharded);
+
 const shards = benchmark('shards', 'Throughput by number of shards.', usual, benchShards);
 
 const backend = benchmark('backend', 'Throughput of backend tensorflow over that of engine onnx.', usual, benchBackend);
@@ -187,6 +190,7 @@ for (const section of sections) {
 program
   .addCommand(sectionCommand(mpiSection.name, mpiSection.description, usual, [mpiSection]))
   .addCommand(shards)
+  .addCommand(sharded)
   .addCommand(backend)
   .addCommand(checkpoint)
   .addCommand(soak)

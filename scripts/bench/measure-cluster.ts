@@ -21,6 +21,7 @@ import { classes, type ModelName, workloads } from './workloads.js';
 export interface ClusterCase {
   readonly model: ModelName;
   readonly algorithm: 'star' | 'butterfly';
+  readonly optimizerState?: 'replicated' | 'sharded';
   readonly workers: number;
   readonly seconds: number;
 }
@@ -31,6 +32,8 @@ export interface ClusterMeasurement extends Measurement {
   /** Bytes of gradients that cross sockets in a step, and the fewest that could. */
   readonly bytesPerStep: number;
   readonly fewestBytesPerStep: number;
+  /** Of the optimizer's state, on the worker that has most. */
+  readonly optimizerBytes: number;
 }
 
 const program = fileURLToPath(import.meta.url);
@@ -60,7 +63,7 @@ export default function* () {
 
 /** @param folder for its examples */
 export function clusterConfigOf(
-  { model, algorithm, workers }: Omit<ClusterCase, 'seconds'>,
+  { model, algorithm, optimizerState, workers }: Omit<ClusterCase, 'seconds'>,
   folder: string,
 ): RunConfigInput {
   const { layers, featureShape, batch } = workloads[model];
@@ -74,7 +77,7 @@ export function clusterConfigOf(
     optimizer: 'adam',
     training: { epochs: 10_000, batchSize, shards: workers },
     checkpoint: { everyMinutes: 1e6 },
-    cluster: { allReduce: algorithm },
+    cluster: { allReduce: algorithm, ...(optimizerState && { optimizerState }) },
   };
 }
 
@@ -141,6 +144,7 @@ async function main(clusterCase: ClusterCase): Promise<void> {
     },
     bytesPerStep: summary.bytesPerStep,
     fewestBytesPerStep: summary.fewestBytesPerStep,
+    optimizerBytes: Math.max(...remote.map(({ optimizerBytes }) => optimizerBytes)),
   };
   process.stdout.write(`${JSON.stringify(measurement)}\n`);
 }
