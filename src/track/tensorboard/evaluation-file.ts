@@ -20,7 +20,7 @@ const asCode = (text: string): string => text.replaceAll(/^/gm, '    ');
 /**
  * Replaces what the folder holds of an earlier evaluation. The new file has another name, as readers keep what they know of a file.
  * @param folder below that of the run's own event files
- * @throws OutputError when it cannot be written
+ * @throws Error of node:fs, or OutputError, when it cannot be written
  */
 export function writeEvaluationFile(folder: string, pictures: readonly ShownPicture[], findings: string): void {
   makeFolders(resolve(folder));
