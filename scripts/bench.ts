@@ -9,6 +9,7 @@ import { MeasurementError } from './bench/measurement.js';
 import { mpiSection } from './bench/mpi.js';
 import { benchNanogpt } from './bench/nanogpt.js';
 import { benchProjection } from './bench/projection.js';
+import { benchRecompute } from './bench/recompute.js';
 import { defaultResultFile } from './bench/result.js';
 import type { Section, Subject } from './bench/section.js';
 import { benchSharded } from './bench/sharded.js';
@@ -126,6 +127,13 @@ const checkpoint = benchmark('checkpoint', 'What checkpoints cost in throughput.
   return benchCheckpoint({ folder, pairs, seconds });
 }).option('--folder <dir>', 'folder on the disk to measure', '.');
 
+const recompute = benchmark(
+  'recompute',
+  'What training.recompute: blocks costs in time and saves of memory.',
+  usual,
+  benchRecompute,
+);
+
 const projection = benchmark(
   'projection',
   'How well the cost model predicts runs that it has not seen.',
@@ -193,6 +201,7 @@ program
   .addCommand(sharded)
   .addCommand(backend)
   .addCommand(checkpoint)
+  .addCommand(recompute)
   .addCommand(soak)
   .addCommand(projection)
   .addCommand(nanogpt)

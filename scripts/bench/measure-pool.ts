@@ -34,6 +34,8 @@ export interface PoolCase {
   readonly seconds: number;
   /** Of engine tfjs; engine onnx without it. */
   readonly backend?: BackendName;
+  /** `training.recompute` of a run. */
+  readonly recompute?: StepSpec['recompute'];
   /** An empty folder where so many processes meet before they measure, all at the same time. */
   readonly together?: { readonly folder: string; readonly processes: number };
 }
@@ -70,7 +72,7 @@ interface Bench {
 }
 
 async function startBench(poolCase: PoolCase): Promise<Bench> {
-  const { layers, batchSize, shards, threads, backend } = poolCase;
+  const { layers, batchSize, shards, threads, backend, recompute } = poolCase;
   const text = 'places' in poolCase.examples ? poolCase.examples : undefined;
   const examples = text ? textExamples(text) : randomExamples(poolCase.examples as RandomShape);
   const training = Int32Array.from({ length: examples.count }, (_, i) => i);
@@ -78,7 +80,7 @@ async function startBench(poolCase: PoolCase): Promise<Bench> {
   const geometry = planGeometry(config, { training });
   const { fields } = metaOf(examples);
   const head = { target: 'targets', loss: 'sparseCategoricalCrossentropy', weight: 1 } as const;
-  const spec: StepSpec = { model: { layers }, heads: [head], seed: 0, fields };
+  const spec: StepSpec = { model: { layers }, heads: [head], seed: 0, fields, recompute };
   const step = await createStepModel(spec);
   const sizes = { gradients: shardSizes(geometry), evaluations: [] };
   const choice = { engine: backend ? ('tfjs' as const) : ('onnx' as const), backend };
