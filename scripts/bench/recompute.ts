@@ -22,8 +22,8 @@ export async function benchRecompute({ pairs, seconds }: { pairs: number; second
   process.stdout.write(`${where}\n\n`);
   const [without, withIt] = [probe('none', seconds), probe('blocks', seconds)] as const;
   const measured = await playRounds(pairs, [without, withIt]);
-  const row = (what: string, unit: Row['unit'], valueOf: (one: PoolMeasurement) => number | null): Row => {
-    const values = (one: Probe<PoolMeasurement>) => measured.of(one).flatMap((result) => valueOf(result) ?? []);
+  const row = (what: string, unit: Row['unit'], figureOf: (one: PoolMeasurement) => number | null): Row => {
+    const values = (one: Probe<PoolMeasurement>) => measured.of(one).flatMap((result) => figureOf(result) ?? []);
     const peer = { name: 'without', software: 'Lockstep', values: values(without) };
     return { section: 'recompute', what: `${what} ${model} with recompute: blocks`, unit, ours: values(withIt), peer };
   };

@@ -229,6 +229,8 @@ export interface GraphKernels {
   attentionSlopes(...numbers: readonly number[]): void;
   blockedLayerNorm(...numbers: readonly number[]): void;
   blockedLayerNormGradient(...numbers: readonly number[]): void;
+  blocksToHeads(...numbers: readonly number[]): void;
+  headsToBlocks(...numbers: readonly number[]): void;
   crossEntropy(...numbers: readonly number[]): void;
   crossEntropyGradient(...numbers: readonly number[]): void;
   layerNormGradient(...numbers: readonly number[]): void;

@@ -218,6 +218,46 @@ skipIf(!hasBlocks() && 'products in blocks are for AVX-512').describe('on proces
     expect(ops(graph).filter((op) => op === 'ReorderOutput')).toHaveLength(1);
   });
 
+  it('attention between products: heads, scores and shares stay in blocks, and so do all gradients', () => {
+    const [batch, heads, places, size] = [8, 8, 64, 32];
+    const [rows, width] = [batch * places, heads * size];
+    const [flat, square] = [
+      [rows, width],
+      [batch, heads, places, places],
+    ];
+    const weights = [width, width];
+    const graph = blocked([flat, weights, weights, weights, flat], (g, [x, wq, wk, wv, dy]) => {
+      const node = (op: string, inputs: string[], shape: number[], attributes = {}, domain?: string) => {
+        const name = g.node(op, inputs, attributes, domain);
+        g.value(name, shape);
+        return name;
+      };
+      const [apart, turned] = [
+        [batch, places, heads, size],
+        [batch, heads, places, size],
+      ];
+      const perm = [0, 2, 1, 3];
+      const headsOf = (from: string, w: string) => {
+        const seen = node('Reshape', [gemm(g, [from, w], flat), g.int64(apart)], apart);
+        return node('Transpose', [seen], turned, { perm });
+      };
+      const together = (name: string) =>
+        node('Reshape', [node('Transpose', [name], apart, { perm }), g.int64(flat)], flat);
+      const times = (a: string, b: string, shape: number[], transA = 0, transB = 0) =>
+        node('FusedMatMul', [a, b], shape, { transA, transB }, 'com.microsoft');
+      const kernel = (op: string, given: string[]) =>
+        g.kernel(op, given, [square], [batch * heads, places, places, 1, size, 0])[0]!;
+      const [q, k, v, d] = [headsOf(x, wq), headsOf(x, wk), headsOf(x, wv), headsOf(dy, wv)] as const;
+      const shares = kernel('attentionShares', [times(q, k, square, 0, 1)]);
+      const slopes = kernel('attentionSlopes', [shares, times(d, v, square, 0, 1)]);
+      const made = [[shares, v] as const, [slopes, k] as const].map(([a, b]) => times(a, b, turned));
+      made.push(times(slopes, q, turned, 1), times(shares, d, turned, 1));
+      return made.map((name): [string, number[]] => [gemm(g, [together(name), wk], flat), flat]);
+    });
+    expect(ops(graph).filter((op) => /FusedMatMul|Transpose/.test(op))).toEqual([]);
+    expect(ops(graph).filter((op) => op === 'ReorderOutput')).toHaveLength(4);
+  });
+
   it('other processors are sent the products as they were, and know the graph of the run', async () => {
     const dense = { dense: { units: 512, activation: 'relu' as const } };
     const step = await createStepModel(specOf({ layers: [dense, dense], input: [512], target: [512] }));
@@ -250,7 +290,7 @@ describe('a convolution of blocks that somebody else sent', () => {
     readonly image?: number[];
     readonly filter?: number[];
     readonly bias?: number[];
-    readonly attributes?: Record<string, readonly number[]>;
+    readonly attributes?: Record<string, number | readonly number[]>;
     readonly inputs?: string[];
     readonly given?: string;
   }
@@ -280,6 +320,8 @@ describe('a convolution of blocks that somebody else sent', () => {
   it('passes where its sizes are known to fit', () => {
     expect(sent({})().outputs).toHaveLength(1);
     expect(sent({ inputs: ['a', 'b'] })().outputs).toHaveLength(1);
+    const grouped = { filter: [32, 16, 1, 1], bias: [32], attributes: { kernel_shape: [1, 1], group: 2 } };
+    expect(sent(grouped)().outputs).toHaveLength(1);
   });
   const wrong: Record<string, Changes> = {
     'channels that blocks do not divide': { image: [1, 40, 1, 4], filter: [16, 40, 1, 1] },
@@ -287,6 +329,9 @@ describe('a convolution of blocks that somebody else sent', () => {
     'other channels than its filters': { filter: [16, 16, 1, 1] },
     'a bias of another length': { bias: [32] },
     'sizes that are left to be found': { image: [1, 32, 1, -1] },
+    'channels of several groups': { image: [1, 32, 1, 5], filter: [32, 16, 1, 1], bias: [32] },
+    'no groups': { attributes: { kernel_shape: [1, 1], group: 0 } },
+    'groups that do not divide its filters': { filter: [16, 16, 1, 1], attributes: { kernel_shape: [1, 1], group: 2 } },
     'a larger window': { attributes: { kernel_shape: [1, 3] } },
     'more attributes': { attributes: { kernel_shape: [1, 1], strides: [1, 1] } },
     'an image that nothing has given a shape': { inputs: ['x', 'b', 'c'] },

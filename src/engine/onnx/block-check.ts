@@ -24,15 +24,17 @@ export function checkBlocks(nodes: readonly InspectedNode[], constants: Readonly
   for (const { op, domain, inputs, lists } of nodes) {
     if (domain !== blockDomain || op !== 'Conv') continue;
     const [image, filter, bias] = inputs.map((name) => reshapes.get(name));
-    const [k, n] = [image?.[1] ?? 0, filter?.[0] ?? 0];
+    const [groups = 1] = lists.get('group') ?? [];
+    const [k, n] = [filter?.[1] ?? 0, (filter?.[0] ?? 0) / groups];
     const areBlocks = [k, n].every((size) => size >= block && size % block === 0);
     const fits =
-      String(image) === String([1, k, 1, image?.[3]]) &&
+      groups >= 1 &&
+      String(image) === String([1, groups * k, 1, image?.[3]]) &&
       image![3]! >= 1 &&
-      String(filter) === String([n, k, 1, 1]) &&
-      (bias === undefined ? !inputs[2] : String(bias) === String(n)) &&
+      String(filter) === String([groups * n, k, 1, 1]) &&
+      (bias === undefined ? !inputs[2] : String(bias) === String(groups * n)) &&
       inputs.length <= 4 &&
-      lists.size === 1 &&
+      [...lists.keys()].every((name) => name === 'kernel_shape' || name === 'group') &&
       String(lists.get('kernel_shape')) === '1,1';
     if (!areBlocks || !fits) throw refusedModel('a convolution of blocks', 'has inputs that are not known to fit');
   }

@@ -55,7 +55,7 @@ function readAttribute(bytes: Uint8Array): readonly [name: string, list: readonl
   const where = 'an attribute';
   const given: number[] = [];
   const items: number[] = [];
-  const note = (type: number) => () => void given.push(type);
+  let whole: number | undefined;
   let name = '';
   let type = 0;
   readMessage(bytes, where, {
@@ -69,8 +69,11 @@ function readAttribute(bytes: Uint8Array): readonly [name: string, list: readonl
         given.push(1);
       },
     },
-    3: intField(note(2)),
-    4: nameField(where, note(3)),
+    3: intField((value) => {
+      given.push(2);
+      whole = value;
+    }),
+    4: nameField(where, () => void given.push(3)),
     8: many(intField(push(items, limits.items, where))),
     20: intField((value) => {
       type = value;
@@ -78,7 +81,7 @@ function readAttribute(bytes: Uint8Array): readonly [name: string, list: readonl
   });
   if (items.length > 0 || (type === 7 && given.length === 0)) given.push(7);
   if (name === '' || given.length !== 1 || given[0] !== type) throw refusedModel(where, 'is not one value');
-  return [name, items];
+  return [name, whole === undefined ? items : [whole]];
 }
 
 /** By their domains. */

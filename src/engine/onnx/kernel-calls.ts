@@ -53,6 +53,12 @@ const blocksOf =
       ? sizes(rows! * columns!, rows!, columns!)
       : 'are no matrix in blocks';
 
+const headsInBlocks = ([batch, heads, places, size, turned]: CallNumbers): KernelCallSizes | string => {
+  const numbers = batch! * heads! * places! * size!;
+  const fits = numbers > 0 && places! % 16 === 0 && size! % 16 === 0 && turned! <= 1;
+  return fits ? { inputs: [numbers], outputs: [numbers] } : 'are no heads in blocks';
+};
+
 const kernels: Readonly<
   Record<
     string,
@@ -88,6 +94,8 @@ const kernels: Readonly<
       outputs: [size, columns, columns],
     })),
   },
+  blocksToHeads: { numbers: 5, sizes: headsInBlocks },
+  headsToBlocks: { numbers: 5, sizes: headsInBlocks },
   turnBlocks: { numbers: 2, sizes: blocksOf((size) => ({ inputs: [size], outputs: [size] })) },
   crossEntropy: {
     numbers: 2,

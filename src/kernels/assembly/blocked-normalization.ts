@@ -1,7 +1,6 @@
 /**
- * Layer normalization (Ba et al. 2016) of a matrix in blocks of 16 columns, [columns / 16, rows, 16], and its gradient; and a matrix
- * in blocks turned into its transpose in blocks. Rows are a multiple of 16. Some rows at a time go through all columns, so that
- * what is read twice is near.
+ * Layer normalization (Ba et al. 2016) of a matrix in blocks of 16 columns, [columns / 16, rows, 16], and its gradient. Rows are a
+ * multiple of 16. Some rows at a time go through all columns, so that what is read twice is near.
  */
 
 /** Rows at a time. */
@@ -184,33 +183,4 @@ function part(x: v128, dy: v128, scale: v128, center: v128, factor: v128, meanOf
   const y = f32x4.mul(f32x4.sub(x, center), factor);
   const g = f32x4.mul(dy, scale);
   return f32x4.mul(f32x4.sub(f32x4.sub(g, meanOf), f32x4.mul(y, meanAlong)), factor);
-}
-
-/** [columns / 16, rows, 16] to [rows / 16, columns, 16]. */
-export function turnBlocks(x: usize, y: usize, rows: i32, columns: i32): void {
-  const far = (<usize>rows) << 6;
-  for (let i: i32 = 0; i < rows; i += 16) {
-    for (let c: i32 = 0; c < columns; c += 16) {
-      const from = x + <usize>(c >> 4) * far + ((<usize>i) << 6);
-      const to = y + (<usize>(i >> 4) * <usize>columns + <usize>c) * block;
-      for (let p: usize = 0; p < 16; p += 4) {
-        for (let q: usize = 0; q < 16; q += 4) {
-          const at = from + (p << 6) + (q << 2);
-          const r0 = v128.load(at, 0);
-          const r1 = v128.load(at, 64);
-          const r2 = v128.load(at, 128);
-          const r3 = v128.load(at, 192);
-          const low0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5);
-          const high0 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
-          const low1 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5);
-          const high1 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
-          const put = to + (q << 6) + (p << 2);
-          v128.store(put, v128.shuffle<i64>(low0, low1, 0, 2), 0);
-          v128.store(put, v128.shuffle<i64>(low0, low1, 1, 3), 64);
-          v128.store(put, v128.shuffle<i64>(high0, high1, 0, 2), 128);
-          v128.store(put, v128.shuffle<i64>(high0, high1, 1, 3), 192);
-        }
-      }
-    }
-  }
 }

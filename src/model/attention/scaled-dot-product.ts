@@ -39,8 +39,7 @@ interface QueryBlock {
 }
 
 function blocksOf(places: number, others: number, causal: boolean, limits: AttentionLimits): QueryBlock[] {
-  const isWhole = !causal && places * others <= limits.kept;
-  const rows = isWhole ? places : Math.max(limits.rows, Math.ceil(places / limits.blocks));
+  const rows = places * others <= limits.kept ? places : Math.max(limits.rows, Math.ceil(places / limits.blocks));
   return Array.from({ length: Math.ceil(places / rows) }, (_, i) => {
     const from = i * rows;
     const end = Math.min(from + rows, places);

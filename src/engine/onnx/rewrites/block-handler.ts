@@ -25,3 +25,13 @@ export function sizesOf({ attributes, inputs, outputs }: OnnxNode, writer: NodeW
 
 /** The rows of a tensor, as a matrix. */
 export const sizeOf = (shape: readonly number[]): MatrixSize => [elements(shape.slice(0, -1)), shape.at(-1)!];
+
+/** The nodes that read a tensor, whatever shape they see it in. */
+export const readersOf = (name: string, around: NodesAround): OnnxNode[] =>
+  around
+    .readers(name)
+    .flatMap((reader) => (reader.op === 'Reshape' ? readersOf(reader.outputs[0]!, around) : [reader]));
+
+/** Also where it is of that shape: by a Reshape to it, whoever is sent the graph knows that the sizes fit (block-check.ts). */
+export const reshaped = (writer: NodeWriter, name: string, shape: readonly number[]): string =>
+  writer.node('Reshape', [name, writer.int64(shape)], shape);

@@ -2,6 +2,7 @@
  * Matrices [p, c] in blocks of 16 (blocks.ts): by columns they lie as [c / 16, p, 16], by rows as [p / 16, c, 16], each row of a block
  * behind the other. What the first is to a matrix, the second is to its transpose.
  */
+import { elements } from '../../../ground/elements.js';
 import { block, blockDomain } from '../blocks.js';
 import type { OnnxNode } from '../proto.js';
 import type { NodeWriter } from './node-writer.js';
@@ -14,6 +15,10 @@ const other = { columns: 'rows', rows: 'columns' } as const;
 /** As ONNX Runtime sees it: an image of one row for each block. */
 export const formShape = ([p, c]: MatrixSize, form: Blocking): number[] =>
   form === 'columns' ? [1, c, 1, p] : [1, p, 1, c];
+
+/** Of as many matrices behind one another. */
+export const headsShape = (each: number, [p, c]: MatrixSize, form: Blocking): number[] =>
+  form === 'columns' ? [1, each * c, 1, p] : [1, each * p, 1, c];
 
 const is = (a: readonly unknown[] | undefined, b: readonly unknown[]): boolean => String(a) === String(b);
 
@@ -95,11 +100,75 @@ export class BlockedForms {
     return is(this.#writer.shape(maker.inputs[0]!), [c, p, 1]) ? maker.inputs[0] : undefined;
   }
 
+  /** The matrices of heads, which lie behind one another, in blocks, where they are. @param name [..., p, c] */
+  knownHeads(name: string, form: Blocking): string | undefined {
+    return this.#writer.shared(this.#headsKey(name, form));
+  }
+
+  heads(name: string, form: Blocking): string {
+    const known = this.knownHeads(name, form);
+    if (known) return known;
+    const made = this.#apart(name, form) ?? this.#reorderedHeads(name, form);
+    this.#writer.share(this.#headsKey(name, form), made);
+    return made;
+  }
+
+  /** Matrices of heads, of which there is one form, are written as they are, for whoever reads rows. */
+  writeHeads(from: string, form: Blocking, to: string): void {
+    this.#writer.share(this.#headsKey(to, form), from);
+    const whole = this.#around.shape(to)!;
+    const [p, c] = whole.slice(-2) as [number, number];
+    const each = elements(whole.slice(0, -2));
+    const isLast = form === 'columns';
+    const seen = this.#writer.seenAs(from, isLast ? [each, c, 1, p] : [each, p, 1, c]);
+    const attributes = { channels: isLast ? c : p, channels_last: Number(isLast) };
+    const shape = isLast ? [each, 1, p, c] : [each, p, 1, c];
+    const rows = this.#writer.node('ReorderOutput', [seen], shape, { attributes, domain: blockDomain });
+    this.#writer.node('Reshape', [rows, this.#writer.int64(whole)], whole, { to });
+  }
+
+  /** As the graph had it before. */
+  #first(name: string): string {
+    const maker = this.#around.maker(name);
+    return maker?.op === 'Reshape' ? this.#first(maker.inputs[0]!) : name;
+  }
+  #headsKey = (name: string, form: Blocking): string => `heads ${this.#first(name)} ${form}`;
+
+  /** Of a product in blocks, whose heads the graph takes apart. */
+  #apart(name: string, form: Blocking): string | undefined {
+    const maker = this.#around.maker(this.#first(name));
+    if (maker?.op !== 'Transpose' || !is(maker.attributes.perm as number[], [0, 2, 1, 3])) return undefined;
+    const [batch, places, heads, size] = this.#around.shape(maker.inputs[0]!) as [number, number, number, number];
+    const from = size % block === 0 ? this.source(maker.inputs[0]!, [batch * places, heads * size]) : undefined;
+    if (from === undefined) return undefined;
+    const numbers = [batch, heads, places, size, Number(form === 'rows')];
+    return this.#writer.kernel('blocksToHeads', [from], numbers, [headsShape(batch * heads, [places, size], form)])[0];
+  }
+
+  #reorderedHeads(name: string, form: Blocking): string {
+    const shape = this.#around.shape(name)!;
+    const [p, c] = shape.slice(-2) as [number, number];
+    const each = elements(shape.slice(0, -2));
+    const isLast = form === 'columns';
+    const seen = this.#writer.seenAs(name, isLast ? [each, 1, p, c] : [each, p, 1, c]);
+    const made = this.#writer.node('ReorderInput', [seen], isLast ? [each, c, 1, p] : [each, p, 1, c], {
+      attributes: { channels_last: Number(isLast) },
+      domain: blockDomain,
+    });
+    return this.#writer.seenAs(made, headsShape(each, [p, c], form));
+  }
+
   /** Heads go behind one another in blocks as well as in rows. */
   #ofHeads(name: string, size: MatrixSize): string | undefined {
     const maker = this.fromHeads(name, size);
     if (!maker) return undefined;
     const [batch, heads, places, each] = this.#writer.shape(maker.inputs[0]!) as [number, number, number, number];
+    for (const form of ['columns', 'rows'] as const) {
+      const from = this.knownHeads(maker.inputs[0]!, form);
+      if (from === undefined) continue;
+      const numbers = [batch, heads, places, each, Number(form === 'rows')];
+      return this.#writer.kernel('headsToBlocks', [from], numbers, [formShape(size, 'columns')])[0];
+    }
     const parts = this.#writer.seenAs(maker.inputs[0]!, [batch, heads, places, each / block, block]);
     const turned = this.#writer.node('Transpose', [parts], [heads, each / block, batch, places, block], {
       attributes: { perm: [1, 3, 0, 2, 4] },

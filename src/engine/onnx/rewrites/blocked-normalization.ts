@@ -1,16 +1,10 @@
 /** Layer normalization in blocks (kernels/assembly/blocked-normalization.ts), between products that are: what it is given and makes need not be arranged. */
 import { block, hasBlocks } from '../blocks.js';
 import type { OnnxNode } from '../proto.js';
-import { type Handler, sizeOf, sizesOf } from './block-handler.js';
+import { type Handler, readersOf, sizeOf, sizesOf } from './block-handler.js';
 import { type BlockedForms, formShape, type MatrixSize } from './blocked-forms.js';
 import type { NodeWriter } from './node-writer.js';
 import type { NodesAround } from './rewrite.js';
-
-/** The nodes that read a tensor, whatever shape they see it in. */
-const readersOf = (name: string, around: NodesAround): OnnxNode[] =>
-  around
-    .readers(name)
-    .flatMap((reader) => (reader.op === 'Reshape' ? readersOf(reader.outputs[0]!, around) : [reader]));
 
 const floatBits = (value: number): number => new Uint32Array(Float32Array.of(value).buffer)[0]!;
 

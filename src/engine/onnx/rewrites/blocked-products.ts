@@ -6,7 +6,8 @@ import { block, blockDomain } from '../blocks.js';
 import { kernelDomain, type StepGraph } from '../graph.js';
 import type { OnnxNode } from '../proto.js';
 import { reachable } from '../reachable.js';
-import { type Handler, sizeOf, sizesOf } from './block-handler.js';
+import { type Handler, reshaped, sizeOf, sizesOf } from './block-handler.js';
+import { productOfHeads, sharesOfHeads } from './blocked-attention.js';
 import { BlockedForms, type Blocking, formShape, type MatrixSize } from './blocked-forms.js';
 import { addedKey, normalized, normalizedGradient } from './blocked-normalization.js';
 import type { NodeWriter } from './node-writer.js';
@@ -20,10 +21,6 @@ export const blockedProducts: Rule = {
     return (isKernel ? kernelHandlers : handlers)[node.op]?.(node, around, writer, forms) ?? false;
   },
 };
-
-/** Also where it is of that shape: by a Reshape to it, whoever is sent the graph knows that the sizes fit (block-check.ts). */
-const reshaped = (writer: NodeWriter, name: string, shape: readonly number[]): string =>
-  writer.node('Reshape', [name, writer.int64(shape)], shape);
 
 const product: Handler = (node, _, writer, forms) => {
   const sizes = sizesOf(node, writer);
@@ -178,6 +175,8 @@ const toHeads: Handler = ({ inputs, outputs, attributes }, around, writer, forms
 
 const kernelHandlers: Readonly<Record<string, Handler>> = {
   activation: activated,
+  attentionShares: sharesOfHeads,
+  attentionSlopes: sharesOfHeads,
   biasedActivation: activated,
   layerNormGradient: normalizedGradient,
 };
@@ -186,6 +185,7 @@ const handlers: Readonly<Record<string, Handler>> = {
   Gemm: product,
   Add: elementwise,
   Clip: elementwise,
+  FusedMatMul: productOfHeads,
   LayerNormalization: normalized,
   Mul: elementwise,
   Relu: elementwise,
