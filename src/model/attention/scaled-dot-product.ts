@@ -131,12 +131,14 @@ const laterPlaces = ({ from, rows, keys }: QueryBlock): tf.Tensor =>
 
 /** x, with zeros for the keys that a block does not see, [batch, groups, others, n]. */
 const widened = (x: tf.Tensor, others: number): tf.Tensor =>
-  tf.pad(x, [
-    [0, 0],
-    [0, 0],
-    [0, others - x.shape[2]!],
-    [0, 0],
-  ]);
+  x.shape[2] === others
+    ? x
+    : tf.pad(x, [
+        [0, 0],
+        [0, 0],
+        [0, others - x.shape[2]!],
+        [0, 0],
+      ]);
 
 /** Gradients of queries, keys and values. */
 type AttentionSlopes = readonly [q: tf.Tensor, k: tf.Tensor, v: tf.Tensor];
