@@ -6,7 +6,7 @@ import { elements } from '../../../ground/elements.js';
 import { block, blockDomain, hasBlocks } from '../blocks.js';
 import { kernelDomain } from '../graph.js';
 import type { OnnxNode } from '../proto.js';
-import { type Handler, readersOf, reshaped } from './block-handler.js';
+import { type Handler, inShape, readersOf } from './block-handler.js';
 import { type BlockedForms, headsShape } from './blocked-forms.js';
 import type { NodesAround } from './rewrite.js';
 
@@ -56,8 +56,8 @@ export const productOfHeads: Handler = (node, around, writer, forms) => {
   const filter = isTurned ? forms.heads(a, 'columns') : forms.heads(b, attributes.transB ? 'rows' : 'columns');
   const [places, filters] = isTurned ? [n, m] : [m, n];
   const given = [
-    reshaped(writer, image, [1, each[0]! * k, 1, places]),
-    reshaped(writer, filter, [each[0]! * filters, k, 1, 1]),
+    inShape(writer, image, [1, each[0]! * k, 1, places]),
+    inShape(writer, filter, [each[0]! * filters, k, 1, 1]),
   ];
   const form = isTurned ? 'rows' : 'columns';
   const product = writer.node('Conv', given, headsShape(each[0]!, [m, n], form), {

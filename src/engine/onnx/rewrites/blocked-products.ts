@@ -6,7 +6,7 @@ import { block, blockDomain } from '../blocks.js';
 import { kernelDomain, type StepGraph } from '../graph.js';
 import type { OnnxNode } from '../proto.js';
 import { reachable } from '../reachable.js';
-import { type Handler, reshaped, sizeOf, sizesOf } from './block-handler.js';
+import { type Handler, inShape, sizeOf, sizesOf } from './block-handler.js';
 import { productOfHeads, sharesOfHeads } from './blocked-attention.js';
 import { BlockedForms, type Blocking, formShape, type MatrixSize } from './blocked-forms.js';
 import { addedKey, normalized, normalizedGradient } from './blocked-normalization.js';
@@ -41,8 +41,8 @@ const product: Handler = (node, _, writer, forms) => {
   const [left, right] = parts(form).map((part) => part.make()) as [string, string];
   const [image, filter] = form === 'columns' ? [left, right] : [right, left];
   const [places, filters] = form === 'columns' ? [m, n] : [n, m];
-  const given = [reshaped(writer, image, [1, k, 1, places]), reshaped(writer, filter, [filters, k, 1, 1])];
-  if (bias) given.push(reshaped(writer, bias, [n]));
+  const given = [inShape(writer, image, [1, k, 1, places]), inShape(writer, filter, [filters, k, 1, 1])];
+  if (bias) given.push(inShape(writer, bias, [n]));
   const made = writer.node('Conv', given, formShape([m, n], form), {
     attributes: { kernel_shape: [1, 1] },
     domain: blockDomain,
@@ -130,7 +130,7 @@ const biased = (
   size: MatrixSize,
   writer: NodeWriter,
 ): string =>
-  writer.node(op, [...inputs, reshaped(writer, bias, [size[1]])], formShape(size, 'columns'), {
+  writer.node(op, [...inputs, inShape(writer, bias, [size[1]])], formShape(size, 'columns'), {
     attributes: { ...attributes },
     domain,
   });
