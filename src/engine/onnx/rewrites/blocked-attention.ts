@@ -10,11 +10,9 @@ import { type Handler, inShape, readersOf } from './block-handler.js';
 import { type BlockedForms, headsShape } from './blocked-forms.js';
 import type { NodesAround } from './rewrite.js';
 
-const isKernel = ({ op, domain }: OnnxNode, name: string): boolean => domain === kernelDomain && op === name;
-
-/** Whether a kernel works on matrices as a product has them. */
-const worksOn = ({ attributes }: OnnxNode, [matrices, rows, keys]: readonly number[]): boolean =>
-  String((attributes.numbers as number[]).slice(0, 3)) === String([matrices, rows, keys]);
+/** Whether a node is a kernel that works on matrices as a product has them. */
+const isKernelOn = ({ op, domain, attributes }: OnnxNode, name: string, matrices: readonly number[]): boolean =>
+  domain === kernelDomain && op === name && String((attributes.numbers as number[]).slice(0, 3)) === String(matrices);
 
 /** Rows of queries that are attended for by themselves are few, and would have to be arranged. */
 const isPart = (name: string, around: NodesAround): boolean => {
@@ -27,17 +25,17 @@ function isOfAttention(node: OnnxNode, sizes: readonly number[], around: NodesAr
   const [a, b] = node.inputs as [string, string];
   if (forms.knownHeads(a, 'columns') && readersAreBlocked(a, around)) return true;
   const [reader, ...others] = readersOf(node.outputs[0]!, around);
-  if (!reader || others.length > 0 || !worksOn(reader, sizes)) return false;
-  if (isKernel(reader, 'attentionSlopes')) return forms.knownHeads(reader.inputs[0]!, 'columns') !== undefined;
+  if (!reader || others.length > 0) return false;
+  if (isKernelOn(reader, 'attentionSlopes', sizes)) return forms.knownHeads(reader.inputs[0]!, 'columns') !== undefined;
   return (
-    isKernel(reader, 'attentionShares') &&
+    isKernelOn(reader, 'attentionShares', sizes) &&
     readersAreBlocked(reader.outputs[0]!, around) &&
     ![a, b].some((name) => isPart(name, around))
   );
 }
 
 const readersAreBlocked = (name: string, around: NodesAround): boolean =>
-  readersOf(name, around).every((reader) => reader.op === 'FusedMatMul' || isKernel(reader, 'attentionSlopes'));
+  readersOf(name, around).every((reader) => reader.op === 'FusedMatMul' || reader.op === 'attentionSlopes');
 
 export const productOfHeads: Handler = (node, around, writer, forms) => {
   const { inputs, outputs, attributes } = node;
