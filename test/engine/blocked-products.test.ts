@@ -5,11 +5,13 @@ import { blockDomain, hasBlocks } from '../../src/engine/onnx/blocks.js';
 import { compileGradients } from '../../src/engine/onnx/compile.js';
 import { GraphBuilder, kernelDomain, type StepGraph } from '../../src/engine/onnx/graph.js';
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
+import { OnnxEngine } from '../../src/engine/onnx/onnx-engine.js';
 import { encodeModel, type OnnxGraph } from '../../src/engine/onnx/proto.js';
 import { blockedProducts } from '../../src/engine/onnx/rewrites/blocked-products.js';
 import { rewritten } from '../../src/engine/onnx/rewrites/rewrite.js';
 import { cutGraph } from '../../src/engine/onnx/subgraphs.js';
-import { createStepModel } from '../../src/engine/step.js';
+import { PrivateMemory } from '../../src/engine/private-memory.js';
+import { createStepModel, initialParameters } from '../../src/engine/step.js';
 import { relativeError, specOf } from '../support/engines.js';
 import { floats } from '../support/lowered.js';
 import { skipIf } from '../support/skip-if.js';
@@ -257,6 +259,41 @@ skipIf(!hasBlocks() && 'products in blocks are for AVX-512').describe('on proces
     expect(ops(graph).filter((op) => /FusedMatMul|Transpose/.test(op))).toEqual([]);
     expect(ops(graph).filter((op) => op === 'ReorderOutput')).toHaveLength(4);
   });
+
+  it.each([{}, { keyValueHeads: 2 }, { dropout: 0.1 }, { rotary: true }])(
+    'a decoder trains as it does without: %j',
+    async (options) => {
+      const [places, count] = [64, 32];
+      const layers = [
+        { tokenAndPositionEmbedding: { width: 128 } },
+        { transformerDecoder: { heads: 4, feedForward: 512, activation: 'geluTanh' as const, ...options } },
+        { logits: {} },
+      ];
+      const loss = 'sparseCategoricalCrossentropy' as const;
+      const step = await createStepModel(specOf({ layers, input: [places], places, classes: 65, loss, bytes: true }));
+      const graph = compileGradients(step, count);
+      const parameters = initialParameters(step);
+      const [ours, portable] = await Promise.all(
+        [graph, { ...graph.portable!, noise: graph.noise }].map(async (one) => {
+          const model = {
+            layout: step.layout,
+            fields: step.fields,
+            gradients: new Map([[count, one]]),
+            evaluations: new Map(),
+          };
+          const slabs = new PrivateMemory([parameters.byteLength, parameters.byteLength]);
+          const [weights, gradients] = [slabs.floats(parameters.length), slabs.floats(parameters.length)];
+          weights.set(parameters);
+          const engine = new OnnxEngine(model, weights);
+          for (const numbers of engine.buffers(count)) numbers.set(numbers.map((_, i) => (i * 7 + (i >> 3)) % 65));
+          await engine.computeGradients(count, { seed: 1, step: 1, shard: 0 }, gradients);
+          await engine.dispose();
+          return gradients;
+        }),
+      );
+      expect(relativeError(ours!, portable!)).toBeLessThan(1e-4);
+    },
+  );
 
   it('other processors are sent the products as they were, and know the graph of the run', async () => {
     const dense = { dense: { units: 512, activation: 'relu' as const } };
