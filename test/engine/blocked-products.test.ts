@@ -260,7 +260,7 @@ skipIf(!hasBlocks() && 'products in blocks are for AVX-512').describe('on proces
     expect(ops(graph).filter((op) => op === 'ReorderOutput')).toHaveLength(4);
   });
 
-  it.each([{}, { keyValueHeads: 2 }, { dropout: 0.1 }, { rotary: true }])(
+  it.each<Record<string, unknown>>([{}, { keyValueHeads: 2 }, { dropout: 0.1 }, { rotary: true }])(
     'a decoder trains as it does without: %j',
     async (options) => {
       const [places, count] = [64, 32];
