@@ -1,6 +1,7 @@
 /** Products of matrices in blocks: they come to what ONNX Runtime's Gemm comes to, and pass their blocks on. Other processors compute without. */
 import { describe, expect, it } from 'vitest';
 import { graphHash, portableEngine } from '../../coordinator/prepare/choose-engine.js';
+import type { LayerConfig } from '../../src/config/model.js';
 import { blockDomain, hasBlocks } from '../../src/engine/onnx/blocks.js';
 import { compileGradients } from '../../src/engine/onnx/compile.js';
 import { GraphBuilder, kernelDomain, type StepGraph } from '../../src/engine/onnx/graph.js';
@@ -264,7 +265,7 @@ skipIf(!hasBlocks() && 'products in blocks are for AVX-512').describe('on proces
     'a decoder trains as it does without: %j',
     async (options) => {
       const [places, count] = [64, 32];
-      const layers = [
+      const layers: LayerConfig[] = [
         { tokenAndPositionEmbedding: { width: 128 } },
         { transformerDecoder: { heads: 4, feedForward: 512, activation: 'geluTanh' as const, ...options } },
         { logits: {} },
