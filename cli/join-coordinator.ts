@@ -11,6 +11,7 @@ import { makeJobFolder } from '../src/launch/rendezvous.js';
 import type { EndEvent, Reporter, RunEvent } from '../src/report/events.js';
 import { type JobStart, lockRun, type RunLock } from '../src/report/run-lock.js';
 import { generateToken } from '../src/wire/handshake.js';
+import { inJob } from '../src/wire/mpi/mpi-library.js';
 import { hostAndPort } from '../src/wire/url.js';
 import type { JoinRequest } from './join-request.js';
 import { withMetrics } from './metrics.js';
@@ -18,6 +19,12 @@ import { trainUntilInterrupted } from './running.js';
 
 /** What sysexits.h calls EX_TEMPFAIL: the same command, started again, goes on. */
 export const startAgain = 75;
+
+/**
+ * Milliseconds that the other ranks have to be gone before rank 0 is. Where that fails, srun ends them by SIGTERM: of a process that is
+ * past its last handler it makes the exit code 143, which then is that of all.
+ */
+const farewell = 700;
 
 type Watch = Required<Pick<CoordinateOptions, 'report' | 'signal'>>;
 
@@ -34,7 +41,10 @@ export async function joinAsCoordinator(launch: Launch, request: JoinRequest): P
     }
   };
   await trainUntilInterrupted(request.json, train, true);
-  if (isResumable && process.exitCode) process.exitCode = startAgain;
+  if (!isResumable || !process.exitCode) return;
+  process.exitCode = startAgain;
+  // mpirun gives a second at most.
+  if (launch.endsAsOne && launch.size > 1 && !inJob()) await sleep(farewell);
 }
 
 class Leader {

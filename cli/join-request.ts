@@ -14,8 +14,7 @@ import type { RunFlags, SharedFlags } from './shared-options.js';
 
 export interface JoinFlags
   extends RunFlags,
-    Pick<SharedFlags, 'cache' | 'timeout' | 'allowMixedNumerics' | 'tlsCert' | 'tlsKey'> {
-  readonly tlsCa?: string;
+    Pick<SharedFlags, 'cache' | 'timeout' | 'allowMixedNumerics' | 'tlsCert' | 'tlsKey' | 'tlsCa'> {
   readonly rank?: string;
   readonly size?: string;
   readonly coordinator?: string;

@@ -18,8 +18,7 @@ export function joinCommand(): Command {
     '--life-line',
     'the first line of standard input is the token, and this rank ends when standard input does: for lockstep launch ssh',
   );
-  withShared(command, 'timeout', 'cache', 'allowMixedNumerics', 'tlsCert', 'tlsKey');
-  command.option('--tls-ca <file>', 'the only authority that is trusted, in PEM (default: the certificate itself)');
+  withShared(command, 'timeout', 'cache', 'allowMixedNumerics', 'tlsCert', 'tlsKey', 'tlsCa');
   return withRunOptions(command)
     .addHelpText(
       'after',
@@ -32,7 +31,8 @@ Examples:
 Rank 0 coordinates and shows what happens; all ranks compute, by default on the cores that the launcher gives each of them, else on
 its share of the machine. A job that is started anew goes on with its run.
 Without LOCKSTEP_TOKEN in the environment, all nodes share the folder of --out, where rank 0 leaves a token.
-With --tls-cert and --tls-key, the same in every rank, all that the ranks say to each other is encrypted.
+With --tls-cert and --tls-key, the same in every rank, all that the ranks say to each other is encrypted; without --tls-ca they trust
+that certificate alone.
 Exit codes: 0 the run is over, 1 failed run, 2 bad input, 75 the run is not over and the same command goes on with it:
 it was stopped by a signal, after a checkpoint, or ranks were missing.`,
     )

@@ -30,6 +30,7 @@ export interface SharedFlags {
   readonly out?: string;
   readonly token?: string;
   readonly tlsCert?: string;
+  readonly tlsCa?: string;
   readonly tlsKey?: string;
   readonly cache?: string;
   readonly timeout?: string;
@@ -85,6 +86,7 @@ const makers: Readonly<Record<keyof SharedFlags, () => Option>> = {
     '--token <token>',
     'what workers must know to join (default: $LOCKSTEP_TOKEN, else a random one of the coordinator)',
   ),
+  tlsCa: option('--tls-ca <file>', 'for wss://: the only authority, or certificate, that is trusted, in PEM'),
   tlsCert: option('--tls-cert <file>', 'certificate in PEM, for wss://'),
   tlsKey: option('--tls-key <file>', 'its private key in PEM'),
   cache: option('--cache <dir>', 'where data sets are kept from one run to the next'),

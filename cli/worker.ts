@@ -13,11 +13,10 @@ import { hideToken, threadCount, timeoutOf, tokenOf, untilInterrupted } from './
 import { type SharedFlags, withShared } from './shared-options.js';
 import { workerLine } from './worker-text.js';
 
-const shared = ['cache', 'timeout', 'token', 'threads', 'device', 'tlsCert', 'tlsKey', 'set', 'json'] as const;
+const shared = ['cache', 'timeout', 'token', 'threads', 'device', 'tlsCert', 'tlsKey', 'tlsCa', 'set', 'json'] as const;
 
 interface WorkerFlags extends Pick<SharedFlags, (typeof shared)[number]> {
   readonly name?: string;
-  readonly tlsCa?: string;
   readonly peerHost?: string;
   readonly peerPort?: string;
   readonly advertise?: string;
@@ -29,7 +28,6 @@ export function workerCommand(): Command {
     .description('Compute for a coordinator. Needs neither config nor data nor model: it is sent them.')
     .argument('<url>', 'where the coordinator listens, such as ws://10.0.0.1:7474')
     .option('--name <name>', 'name in reports (default: the name of this machine)')
-    .option('--tls-ca <file>', 'for wss://: the only authority, or certificate, that is trusted, in PEM')
     .option(
       '--peer-host <address>',
       'address for links from other workers (default: that by which the coordinator is reached)',

@@ -16,6 +16,9 @@ export interface SlurmJob {
 /** Seconds before the time limit at which Slurm asks for an end, and what that is enough for: it may come half a minute early. */
 const notice = 120;
 
+/** Of several ranks that write to one file, srun breaks lines of more than a kilobyte, and events have such. */
+const apart = '--output=%x-%j-%t.jsonl --open-mode=append';
+
 export function slurmScript({ name, nodes, options, folder, command, args }: SlurmJob): string {
   const given = [
     ...[`--job-name=${name}`, `--nodes=${nodes}`, '--ntasks-per-node=1', `--signal=TERM@${notice}`],
@@ -25,7 +28,7 @@ export function slurmScript({ name, nodes, options, folder, command, args }: Slu
     '#!/bin/bash',
     ...given.map((option) => `#SBATCH ${option}`),
     ...(folder === undefined ? [] : [`cd -- ${shellWord(folder)} || exit 2`]),
-    `srun --kill-on-bad-exit ${/^\w+=/.test(command) ? 'env ' : ''}${command} ${shellWords(args)}`,
+    `srun --kill-on-bad-exit ${args.includes('--json') ? `${apart} ` : ''}${/^\w+=/.test(command) ? 'env ' : ''}${command} ${shellWords(args)}`,
     'code=$?',
     '# Not over, and the same command goes on with it.',
     `if [ $code = 75 ]; then scontrol requeue "$SLURM_JOB_ID"; fi`,

@@ -16,7 +16,7 @@ const reason = noSlurm();
 const slurm = skipIf(reason);
 const newFolder = newFolders();
 
-/** 960 steps, each so short that it takes longer to agree on it than to compute it. */
+/** 960 steps, each so short that it takes longer to agree on it than to compute it, in three seconds. */
 const config = {
   name: 'job',
   data: { source: 'digits', examples: 800, validation: 0.1, test: 0.1 },
@@ -26,23 +26,25 @@ const config = {
   training: { epochs: 6, batchSize: 4, shards: 4 },
   checkpoint: { everySteps: 20, keep: 2 },
 };
+/** Long enough that its end does not come before the fourth time that it is stopped. */
+const long = { ...config, training: { ...config.training, epochs: 18 } };
 /** What a user writes, but for the place of the program. */
 const lockstep = `${execPath} ${cliFile}`;
 
 let cluster: SlurmCluster;
 let hash: string;
+let hashOfLong: string;
 beforeAll(async () => {
   if (reason) return;
-  const [started, alone] = await Promise.all([
-    SlurmCluster.start(3),
-    trained(writeConfig(newFolder(), 'run', config), [], newFolder()),
-  ]);
+  const alone = async (given: object) => (await trained(writeConfig(newFolder(), 'run', given), [], newFolder())).end;
+  const [started, end, endOfLong] = await Promise.all([SlurmCluster.start(3), alone(config), alone(long)]);
   cluster = started;
-  hash = alone.end.sha256;
+  hash = end.sha256;
+  hashOfLong = endOfLong.sha256;
 });
 afterAll(() => cluster?.close());
 
-/** What rank 0 and the others have said so far; srun may be in the middle of a line. */
+/** What rank 0 has said so far; srun may be in the middle of a line. */
 function eventsIn(file: string): RunEvent[] {
   if (!existsSync(file)) return [];
   return readFileSync(file, 'utf8')
@@ -58,18 +60,24 @@ const endOf = (said: string): object =>
     .map((line) => JSON.parse(line))
     .find(({ event, rank }) => event === 'end' && rank === undefined);
 
-/** A job as docs/cluster.md has it, with all that its ranks say in one file. */
+/**
+ * A file for each rank, as docs/cluster.md has it for events. Of several ranks srun breaks lines of more than a kilobyte.
+ * @returns the option of srun, and the file of rank 0
+ */
+const apart = (folder: string) => ({ option: `--output=${folder}/said-%t`, said: join(folder, 'said-0') });
+
+/** A job as docs/cluster.md has it. */
 async function submitted(folder: string, ...args: string[]) {
-  const said = join(folder, 'said');
-  const file = writeConfig(folder, 'run', config);
+  const { option, said } = apart(folder);
+  const file = writeConfig(folder, 'run', long);
   const script = `#!/bin/bash
 #SBATCH --requeue --open-mode=append
-srun --kill-on-bad-exit ${lockstep} join ${file} --out ${folder}/runs --threads 1 --json --timeout 40
+srun ${option} --open-mode=append --kill-on-bad-exit ${lockstep} join ${file} --out ${folder}/runs --threads 1 --json --timeout 40
 code=$?
 if [ $code = 75 ]; then scontrol requeue "$SLURM_JOB_ID"; fi
 exit $code
 `;
-  const given = [`--output=${said}`, `--error=${folder}/errors`, `--chdir=${folder}`, ...args];
+  const given = [`--output=${folder}/job`, `--error=${folder}/errors`, `--chdir=${folder}`, ...args];
   const id = await cluster.submit('job.sh', script, ...given);
   /** Resolves when the job has been started so often, and each time come further than before. */
   const trainsFor = (times: number) =>
@@ -84,7 +92,9 @@ exit $code
 slurm.it('a job on three nodes ends with the bits of one machine', async () => {
   const folder = newFolder();
   const args = ['join', writeConfig(folder, 'run', config), '--out', join(folder, 'runs'), '--json'];
-  const said = await cluster.run('srun', '--nodes=3', execPath, cliFile, ...args);
+  const { option, said: file } = apart(folder);
+  await cluster.run('srun', '--nodes=3', option, execPath, cliFile, ...args);
+  const said = readFileSync(file, 'utf8').trim();
   const events = said.split('\n').map((line) => JSON.parse(line));
   const { workers } = events.find(({ event }) => event === 'summary');
   expect(workers.map(({ name }: { name: string }) => name).toSorted()).toEqual(['coordinator', 'rank1.n2', 'rank2.n3']);
@@ -116,8 +126,9 @@ slurm.it(
     await cluster.until(id, 'CANCELLED');
     expect(readdirSync(join(folder, 'runs'))).toEqual(['job-1']);
     const run = join(folder, 'runs', 'job-1');
-    const rest = await cluster.run('srun', '--nodes=2', execPath, cliFile, 'join', '--resume', run, '--json');
-    expect(endOf(rest)).toMatchObject({ interrupted: false, sha256: hash });
+    const rest = apart(newFolder());
+    await cluster.run('srun', '--nodes=2', rest.option, execPath, cliFile, 'join', '--resume', run, '--json');
+    expect(endOf(readFileSync(rest.said, 'utf8').trim())).toMatchObject({ interrupted: false, sha256: hashOfLong });
     const starts = eventsIn(said).flatMap((event) => (event.event === 'start' ? [event] : []));
     const from = starts.map(({ resumed }) => resumed?.step ?? 0);
     expect(from).toEqual([...new Set(from)].toSorted((a, b) => a - b));
@@ -159,5 +170,5 @@ slurm.it('launch slurm submits a job that ends with the bits of one machine, and
   const { job } = JSON.parse(await launch());
   await cluster.until(job, 'COMPLETED');
   expect(await cluster.job(job, 'JobName')).toBe('run');
-  expect(endOf(readFileSync(join(folder, 'said'), 'utf8').trim())).toMatchObject({ sha256: hash });
+  expect(endOf(readFileSync(join(folder, `run-${job}-0.jsonl`), 'utf8').trim())).toMatchObject({ sha256: hash });
 });
