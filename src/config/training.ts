@@ -65,7 +65,7 @@ export const trainingSchema = z
       .default('none')
       .describe(
         'What is computed again for the gradient instead of being kept. `blocks`: of each block of layers only what it passes on is kept; ' +
-          'a step takes less memory and about a quarter more time, and comes to the same bits. It may change when a run is resumed. ' +
+          'a step takes less memory and about a third more time, and comes to the same bits. It may change when a run is resumed. ' +
           'Of engine onnx.',
       ),
     clipNorm: z.number().positive().optional().describe('Largest global norm of the gradient; longer ones are scaled.'),
