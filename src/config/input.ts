@@ -1185,7 +1185,7 @@ export interface RunConfigInput {
      */
     groupByLength?: boolean;
     /**
-     * What is computed again for the gradient instead of being kept. `blocks`: of each block of layers only what it passes on is kept; a step takes less memory and about a quarter more time, and comes to the same bits. It may change when a run is resumed. Of engine onnx.
+     * What is computed again for the gradient instead of being kept. `blocks`: of each block of layers only what it passes on is kept; a step takes less memory and about a third more time, and comes to the same bits. It may change when a run is resumed. Of engine onnx.
      */
     recompute?: 'none' | 'blocks';
     /**
