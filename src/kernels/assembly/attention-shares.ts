@@ -3,6 +3,7 @@
  * each next one more. What is beyond is zero. A matrix [rows, keys] lies by rows, or in blocks of 16 keys, [keys / 16, rows, 16]; keys are a
  * multiple of 16.
  */
+import { greatestOfFour, sumOfFour } from './lanes';
 import { held, log2OfE, most, power1, power2, power3, power4, power5, power6, powerOf2, rounding } from './powers';
 
 /** Bytes of 16 keys. */
@@ -11,15 +12,6 @@ const block: usize = 64;
 /** Ones in the lanes of four keys from `key` on that are among the first `seen`. */
 function lanesSeen(key: i32, seen: i32): v128 {
   return i32x4.lt_s(i32x4.add(i32x4.splat(key), i32x4(0, 1, 2, 3)), i32x4.splat(seen));
-}
-
-function greatestOfFour(x: v128): f32 {
-  const pairs = f32x4.max(x, v128.shuffle<i32>(x, x, 2, 3, 0, 1));
-  return f32x4.extract_lane(f32x4.max(pairs, v128.shuffle<i32>(pairs, pairs, 1, 0, 3, 2)), 0);
-}
-
-function sumOfFour(x: v128): f32 {
-  return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
 }
 
 /** Zeros in the blocks of a row from `from` on. */

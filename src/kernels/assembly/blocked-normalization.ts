@@ -2,15 +2,12 @@
  * Layer normalization (Ba et al. 2016) of a matrix in blocks of 16 columns, [columns / 16, rows, 16], and its gradient. Rows are a
  * multiple of 16. Some rows at a time go through all columns, so that what is read twice is near.
  */
+import { sumOfFour } from './lanes';
 
 /** Rows at a time. */
 const tile: i32 = 64;
 /** Bytes of 16 columns of a row. */
 const block: usize = 64;
-
-function sumOfFour(x: v128): f32 {
-  return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
-}
 
 /**
  * y = (x - mean) * inverse * scale + offset. Sums over a row are kept in y, where its last block will be.

@@ -3,6 +3,7 @@
  * each row of x. The gradient is softmax(x), less 1 at the target, times dy. A target that is no class has no loss and no gradient.
  * Columns are four or more; those beyond a multiple of four are read once more with their neighbours.
  */
+import { greatestOfFour } from './lanes';
 import { held, log2OfE, most, power1, power2, power3, power4, power5, power6, powerOf2, rounding } from './powers';
 
 /** Bytes whose exponentials are added up as floats; such sums are added up as doubles. */
@@ -38,12 +39,9 @@ function greatestOf(x: usize, columns: i32): f32 {
     a = f32x4.pmax(a, v128.load(x));
     sum = f32x4.add(sum, v128.load(x));
   }
-  a = f32x4.max(a, b);
-  a = f32x4.max(a, v128.shuffle<i32>(a, a, 2, 3, 0, 1));
-  a = f32x4.max(a, v128.shuffle<i32>(a, a, 1, 0, 3, 2));
   sum = f32x4.add(sum, other);
   const isNumber = v128.bitmask<i32>(f32x4.eq(sum, sum)) === 15;
-  return isNumber ? f32x4.extract_lane(a, 0) : NaN;
+  return isNumber ? greatestOfFour(f32x4.max(a, b)) : NaN;
 }
 
 /** @param below greatest - x[target] @param sums of exp(x - greatest) */

@@ -1,4 +1,4 @@
-/** Four floats at a time: what several optimizers compute. */
+/** Four floats at a time: what several optimizers and graph kernels compute. */
 
 /** Four scaled gradients. */
 export function gradient(address: usize, scale: v128): v128 {
@@ -23,4 +23,13 @@ export function highSquares(x: v128): v128 {
 
 export function sumOfLanes(x: v128): f64 {
   return f64x2.extract_lane(x, 0) + f64x2.extract_lane(x, 1);
+}
+
+export function sumOfFour(x: v128): f32 {
+  return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
+}
+
+export function greatestOfFour(x: v128): f32 {
+  const pairs = f32x4.max(x, v128.shuffle<i32>(x, x, 2, 3, 0, 1));
+  return f32x4.extract_lane(f32x4.max(pairs, v128.shuffle<i32>(pairs, pairs, 1, 0, 3, 2)), 0);
 }

@@ -31,7 +31,3 @@ export const readersOf = (name: string, around: NodesAround): OnnxNode[] =>
   around
     .readers(name)
     .flatMap((reader) => (reader.op === 'Reshape' ? readersOf(reader.outputs[0]!, around) : [reader]));
-
-/** Also where it is of that shape: by a Reshape to it, whoever is sent the graph knows that the sizes fit (block-check.ts). */
-export const inShape = (writer: NodeWriter, name: string, shape: readonly number[]): string =>
-  writer.node('Reshape', [name, writer.int64(shape)], shape);

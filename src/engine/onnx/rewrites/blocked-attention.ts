@@ -6,8 +6,8 @@ import { elements } from '../../../ground/elements.js';
 import { block, blockDomain, hasBlocks } from '../blocks.js';
 import { kernelDomain } from '../graph.js';
 import type { OnnxNode } from '../proto.js';
-import { type Handler, inShape, readersOf } from './block-handler.js';
-import { type BlockedForms, headsShape } from './blocked-forms.js';
+import { type Handler, readersOf } from './block-handler.js';
+import { type BlockedForms, headsShape, inShape } from './blocked-forms.js';
 import type { NodesAround } from './rewrite.js';
 
 /** Whether a node is a kernel that works on matrices as a product has them. */

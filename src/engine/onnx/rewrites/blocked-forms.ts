@@ -13,12 +13,18 @@ export type MatrixSize = readonly [p: number, c: number];
 
 const other = { columns: 'rows', rows: 'columns' } as const;
 /** As ONNX Runtime sees it: an image of one row for each block. */
-export const formShape = ([p, c]: MatrixSize, form: Blocking): number[] =>
-  form === 'columns' ? [1, c, 1, p] : [1, p, 1, c];
+export const formShape = (size: MatrixSize, form: Blocking): number[] => headsShape(1, size, form);
 
 /** Of as many matrices behind one another. */
 export const headsShape = (each: number, [p, c]: MatrixSize, form: Blocking): number[] =>
   form === 'columns' ? [1, each * c, 1, p] : [1, each * p, 1, c];
+
+/**
+ * Also where it is of that shape: by a Reshape to it, whoever is sent the graph knows that the sizes fit (block-check.ts).
+ * @param to what it is called; of its own accord otherwise
+ */
+export const inShape = (writer: NodeWriter, name: string, shape: readonly number[], to?: string): string =>
+  writer.node('Reshape', [name, writer.int64(shape)], shape, { to });
 
 const is = (a: readonly unknown[] | undefined, b: readonly unknown[]): boolean => String(a) === String(b);
 
@@ -67,20 +73,14 @@ export class BlockedForms {
     const made =
       (form === 'columns' && this.#ofHeads(name, size)) ||
       this.#turnedBlocks(name, size, form) ||
-      this.#reordered(name, size, form);
+      this.#arranged(name, 1, size, form);
     this.#writer.share(this.#key(name, size, form), made);
     return made;
   }
 
   /** A matrix of which there is one form, written as it is, to be read by whoever needs it. */
   write(from: string, size: MatrixSize, form: Blocking, to: string): void {
-    const [p, c] = size;
-    const isLast = form === 'columns';
-    const attributes = { channels: isLast ? c : p, channels_last: Number(isLast) };
-    const shape = isLast ? [1, 1, p, c] : [1, p, 1, c];
-    const rows = this.#writer.node('ReorderOutput', [from], shape, { attributes, domain: blockDomain });
-    const whole = this.#around.shape(to)!;
-    this.#writer.node('Reshape', [rows, this.#writer.int64(whole)], whole, { to });
+    this.#written(from, 1, size, form, to);
   }
 
   /** The transposition from [batch, heads, places, size] that makes a matrix [batch * places, heads * size]. */
@@ -108,7 +108,7 @@ export class BlockedForms {
   heads(name: string, form: Blocking): string {
     const known = this.knownHeads(name, form);
     if (known) return known;
-    const made = this.#apart(name, form) ?? this.#reorderedHeads(name, form);
+    const made = this.#apart(name, form) ?? this.#arranged(name, ...this.#matricesIn(name), form);
     this.#writer.share(this.#headsKey(name, form), made);
     return made;
   }
@@ -116,15 +116,13 @@ export class BlockedForms {
   /** Matrices of heads, of which there is one form, are written as they are, for whoever reads rows. */
   writeHeads(from: string, form: Blocking, to: string): void {
     this.#writer.share(this.#headsKey(to, form), from);
-    const whole = this.#around.shape(to)!;
-    const [p, c] = whole.slice(-2) as [number, number];
-    const each = elements(whole.slice(0, -2));
-    const isLast = form === 'columns';
-    const seen = this.#writer.seenAs(from, isLast ? [each, c, 1, p] : [each, p, 1, c]);
-    const attributes = { channels: isLast ? c : p, channels_last: Number(isLast) };
-    const shape = isLast ? [each, 1, p, c] : [each, p, 1, c];
-    const rows = this.#writer.node('ReorderOutput', [seen], shape, { attributes, domain: blockDomain });
-    this.#writer.node('Reshape', [rows, this.#writer.int64(whole)], whole, { to });
+    this.#written(from, ...this.#matricesIn(to), form, to);
+  }
+
+  /** How many matrices lie behind one another in a tensor, and the size of each. */
+  #matricesIn(name: string): [each: number, size: MatrixSize] {
+    const shape = this.#around.shape(name)!;
+    return [elements(shape.slice(0, -2)), shape.slice(-2) as [number, number]];
   }
 
   /** As the graph had it before. */
@@ -143,19 +141,6 @@ export class BlockedForms {
     if (from === undefined) return undefined;
     const numbers = [batch, heads, places, size, Number(form === 'rows')];
     return this.#writer.kernel('blocksToHeads', [from], numbers, [headsShape(batch * heads, [places, size], form)])[0];
-  }
-
-  #reorderedHeads(name: string, form: Blocking): string {
-    const shape = this.#around.shape(name)!;
-    const [p, c] = shape.slice(-2) as [number, number];
-    const each = elements(shape.slice(0, -2));
-    const isLast = form === 'columns';
-    const seen = this.#writer.seenAs(name, isLast ? [each, 1, p, c] : [each, p, 1, c]);
-    const made = this.#writer.node('ReorderInput', [seen], isLast ? [each, c, 1, p] : [each, p, 1, c], {
-      attributes: { channels_last: Number(isLast) },
-      domain: blockDomain,
-    });
-    return this.#writer.seenAs(made, headsShape(each, [p, c], form));
   }
 
   /** Heads go behind one another in blocks as well as in rows. */
@@ -185,13 +170,24 @@ export class BlockedForms {
     return made;
   }
 
-  #reordered(name: string, size: MatrixSize, form: Blocking): string {
-    const [p, c] = size;
+  /** Makes blocks of the rows of matrices. */
+  #arranged(name: string, each: number, [p, c]: MatrixSize, form: Blocking): string {
     const isLast = form === 'columns';
-    const seen = this.#writer.seenAs(name, isLast ? [1, 1, p, c] : [1, p, 1, c]);
-    return this.#writer.node('ReorderInput', [seen], formShape(size, form), {
+    const seen = this.#writer.seenAs(name, isLast ? [each, 1, p, c] : [each, p, 1, c]);
+    const made = this.#writer.node('ReorderInput', [seen], isLast ? [each, c, 1, p] : [each, p, 1, c], {
       attributes: { channels_last: Number(isLast) },
       domain: blockDomain,
     });
+    return this.#writer.seenAs(made, headsShape(each, [p, c], form));
+  }
+
+  /** Makes rows of blocks, in the shape that the graph has them. */
+  #written(from: string, each: number, [p, c]: MatrixSize, form: Blocking, to: string): void {
+    const isLast = form === 'columns';
+    const seen = this.#writer.seenAs(from, isLast ? [each, c, 1, p] : [each, p, 1, c]);
+    const attributes = { channels: isLast ? c : p, channels_last: Number(isLast) };
+    const shape = isLast ? [each, 1, p, c] : [each, p, 1, c];
+    const rows = this.#writer.node('ReorderOutput', [seen], shape, { attributes, domain: blockDomain });
+    inShape(this.#writer, rows, this.#around.shape(to)!, to);
   }
 }

@@ -2,8 +2,7 @@
 import { block, hasBlocks } from '../blocks.js';
 import type { OnnxNode } from '../proto.js';
 import { type Handler, readersOf, sizeOf, sizesOf } from './block-handler.js';
-import { type BlockedForms, formShape, type MatrixSize } from './blocked-forms.js';
-import type { NodeWriter } from './node-writer.js';
+import { type BlockedForms, formShape, inShape, type MatrixSize } from './blocked-forms.js';
 import type { NodesAround } from './rewrite.js';
 
 const floatBits = (value: number): number => new Uint32Array(Float32Array.of(value).buffer)[0]!;
@@ -27,8 +26,7 @@ export const normalized: Handler = ({ inputs, outputs, attributes }, around, wri
   forms.write(y, size, 'columns', outputs[0]!);
   moments.forEach((name, i) => {
     const to = outputs[i + 1]!;
-    const whole = around.shape(to)!;
-    writer.node('Reshape', [name, writer.int64(whole)], whole, { to });
+    inShape(writer, name, around.shape(to)!, to);
   });
   return true;
 };
@@ -55,13 +53,10 @@ export const normalizedGradient: Handler = (node, around, writer, forms) => {
   if (sum) writer.share(addedKey(sum.to), made);
   else forms.write(made, size, 'columns', dx);
   [dscale, doffset].forEach((to, i) => {
-    putAs(writer, sums[i]!, [columns], to);
+    inShape(writer, sums[i]!, [columns], to);
   });
   return true;
 };
-
-const putAs = (writer: NodeWriter, name: string, shape: readonly number[], to: string) =>
-  writer.node('Reshape', [name, writer.int64(shape)], shape, { to });
 
 /** The sum that alone reads a gradient, and what is there of it in blocks before. */
 function sumWith(
