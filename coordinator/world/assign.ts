@@ -1,4 +1,5 @@
 /** Who computes which shards of a step: by measured speed, in whole shards. The bits do not depend on it. */
+import { partsBy } from '../../src/ground/parts-by.js';
 import type { TreeNode } from '../../src/reduce/tree.js';
 
 /** What an assignment needs to know of a worker. */
@@ -9,6 +10,34 @@ export interface Capacity {
   /** What tells the hosts of workers apart. */
   readonly host: string;
 }
+
+/** Shards, or replicas, that a worker computes; none where low is high. */
+export interface Assigned<Element> extends TreeNode {
+  readonly worker: Element;
+}
+
+/** Where workers are, and how fast. */
+export interface Capacities<Element> {
+  readonly pace: { capacityOf(worker: Element): Omit<Capacity, 'host'> };
+  hostOf(worker: Element): string;
+}
+
+/** `assign`, of workers as a world knows them. */
+export function assignTo<Element>(
+  shards: number,
+  workers: readonly Element[],
+  world: Capacities<Element>,
+): Assigned<Element>[] {
+  const capacities = workers.map((worker) => ({ ...world.pace.capacityOf(worker), host: world.hostOf(worker) }));
+  const ranges = assign(shards, capacities);
+  return workers.map((worker, i) => ({ worker, ...ranges[i] }));
+}
+
+/** Whether something has been dealt to these workers, in their order. */
+export const isDealtTo = <Element>(
+  dealt: readonly { readonly worker: Element }[],
+  workers: readonly Element[],
+): boolean => dealt.length === workers.length && workers.every((worker, i) => dealt[i].worker === worker);
 
 interface Lane {
   readonly threads: number;
@@ -35,7 +64,7 @@ export function assign(shards: number, workers: readonly Capacity[]): TreeNode[]
   }));
   const counts = deal(shards, lanes);
   const longest = Math.max(...lanes.map((lane, i) => finish(lane, counts[i])));
-  const hosts = byHost(lanes, ({ place }) => workers[place].host);
+  const hosts = partsBy(lanes, ({ place }) => workers[place].host);
   const dealt = hosts.map((host) => host.reduce((sum, { place }) => sum + counts[place], 0));
   const most = hosts.map((host, i) => Math.max(dealt[i], capacityWithin(longest, host)));
   const ranges: TreeNode[] = [];
@@ -102,16 +131,4 @@ function mostAligned(from: number, to: number, wanted: number): number {
     best = fitting.reduce((a, b) => (Math.abs(b - wanted) < Math.abs(a - wanted) ? b : a));
   }
   return best;
-}
-
-/** Elements of each host, in their order; hosts in that of their first. */
-export function byHost<Element>(elements: readonly Element[], hostOf: (element: Element) => string): Element[][] {
-  const hosts = new Map<string, Element[]>();
-  for (const element of elements) {
-    const host = hostOf(element);
-    const there = hosts.get(host);
-    if (there) there.push(element);
-    else hosts.set(host, [element]);
-  }
-  return [...hosts.values()];
 }

@@ -1,11 +1,11 @@
 /** The computing of a round: who was asked for which nodes of the step's tree, and who holds their sums. */
 import { type ComputeTask, leavesOf, lossesEach, type RowsAt, type Worker } from '../../src/pool/round-worker.js';
 import { type TreeNode, treeNodes } from '../../src/reduce/tree.js';
-import { assign } from './assign.js';
+import { type Assigned, assignTo } from './assign.js';
 import type { Clock } from './clock.js';
 import type { Mailbox } from './mailbox.js';
 import type { StateLostError } from './own-state.js';
-import { lostReplica, type OwnedReplicas } from './replica-keeper.js';
+import { lostReplica } from './replica-keeper.js';
 import type { Roster } from './roster.js';
 import type { RoundEvent } from './round-events.js';
 
@@ -47,7 +47,7 @@ export class Computing {
   readonly #lost = new Set<Worker>();
   readonly #nodes: readonly TreeNode[];
   readonly #holders = new Map<string, Holding>();
-  readonly #owners: readonly OwnedReplicas[] | undefined;
+  readonly #owners: readonly Assigned<Worker>[] | undefined;
   #outstanding: Outstanding[] = [];
 
   /**
@@ -59,14 +59,14 @@ export class Computing {
     roster: Roster,
     clock: Clock,
     mail: Mailbox<RoundEvent>,
-    owners?: readonly OwnedReplicas[],
+    owners?: readonly Assigned<Worker>[],
   ) {
     this.#task = task;
     this.#owners = owners;
     this.#roster = roster;
     this.#clock = clock;
     this.#mail = mail;
-    const shares = (owners ?? this.#assigned()).map(({ worker, low, high }) => ({
+    const shares = (owners ?? assignTo(task.shards, roster.able(), roster)).map(({ worker, low, high }) => ({
       worker,
       nodes: treeNodes(low, high, task.shards),
     }));
@@ -86,15 +86,6 @@ export class Computing {
 
   isLost(worker: Worker): boolean {
     return this.#lost.has(worker);
-  }
-
-  #assigned(): OwnedReplicas[] {
-    const able = this.#roster.able();
-    const ranges = assign(
-      this.#task.shards,
-      able.map((worker) => ({ ...this.#roster.pace.capacityOf(worker), host: this.#roster.hostOf(worker) })),
-    );
-    return able.map((worker, i) => ({ worker, ...ranges[i] }));
   }
 
   /**

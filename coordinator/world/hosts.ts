@@ -1,6 +1,6 @@
 /** Which members of an all-reduce add up among themselves first, because they are on one host. */
+import { partsBy } from '../../src/ground/parts-by.js';
 import type { Worker } from '../../src/pool/round-worker.js';
-import { byHost } from './assign.js';
 import type { Roster } from './roster.js';
 
 /**
@@ -19,7 +19,7 @@ export function numberHosts(
 ): ReadonlyMap<number, number> {
   const numbers = new Map([[roster.self.id, 0]]);
   const isHere = (worker: Worker) => roster.hostOf(worker) === roster.hostOf(roster.self);
-  for (const workers of byHost(followers, (worker) => roster.hostOf(worker))) {
+  for (const workers of partsBy(followers, (worker) => roster.hostOf(worker))) {
     const together = useLinks && roster.linked(workers.filter(holds));
     for (const worker of workers) numbers.set(worker.id, isHere(worker) ? 0 : together ? workers[0].id : worker.id);
   }

@@ -94,7 +94,7 @@ export class Outbox {
   }
 
   async #transfer(
-    about: Pick<Transfer, 'what' | 'sha256' | 'round' | 'range' | 'replica'>,
+    about: Pick<Transfer, 'what' | 'sha256' | 'round'> & TransferPart,
     source: BlobSource,
     progress?: (bytes: number) => void,
   ): Promise<void> {

@@ -8,13 +8,11 @@ import type { SlabLayout } from '../../src/model/slab.js';
 import { createOptimizer } from '../../src/optimizer/create-optimizer.js';
 import type { ReplicaStates } from '../../src/pool/replica-states.js';
 import type { RoundUpdate, Worker } from '../../src/pool/round-worker.js';
-import type { TreeNode } from '../../src/reduce/tree.js';
 import type { BlobSource } from '../../src/wire/blob.js';
 import { type ReplicaState, stateSource } from '../../src/wire/state-blob.js';
-import { assign } from './assign.js';
+import { type Assigned, assignTo, type Capacities, isDealtTo } from './assign.js';
 import type { Clock } from './clock.js';
 import { type OwnState, type StateHolder, StateLostError } from './own-state.js';
-import type { Roster } from './roster.js';
 
 /** A worker on another machine. */
 interface RemoteReplicas {
@@ -30,10 +28,8 @@ interface RemoteReplicas {
 }
 
 /** Where replicas are dealt out. */
-interface ReplicaWorld {
-  readonly pace: Pick<Roster['pace'], 'capacityOf'>;
+interface ReplicaWorld extends Capacities<Worker> {
   present(): readonly Worker[];
-  hostOf(worker: Worker): string;
   remote(id: number): (Worker & RemoteReplicas) | undefined;
   /** Brings this copy up to date. */
   reach(): Promise<void>;
@@ -53,11 +49,6 @@ interface ReplicaKeeperOptions {
   readonly optimizer: OptimizerConfig;
   readonly layout: SlabLayout;
   readonly clock: Clock;
-}
-
-/** Replicas that a worker computes; none where low is high. */
-export interface OwnedReplicas extends TreeNode {
-  readonly worker: Worker;
 }
 
 /** Milliseconds between two copies that nothing else asks for, at least; more where they take long. */
@@ -81,7 +72,7 @@ export class ReplicaKeeper implements OwnState {
   readonly #then: readonly Float32Array[];
   /** The last round that the copy holds; undefined before the run begins. */
   #round: number | undefined;
-  #owners: readonly OwnedReplicas[] = [];
+  #owners: readonly Assigned<Worker>[] = [];
   #copied = 0;
   #interval = leastInterval;
 
@@ -104,7 +95,7 @@ export class ReplicaKeeper implements OwnState {
     return this.#states.flat();
   }
   /** Who computes which. */
-  get owners(): readonly OwnedReplicas[] {
+  get owners(): readonly Assigned<Worker>[] {
     return this.#owners;
   }
   get round(): number {
@@ -158,25 +149,16 @@ export class ReplicaKeeper implements OwnState {
   /** Deals the replicas anew where other workers are there than before, each with its state. To be called between two rounds. */
   async deal(): Promise<void> {
     const world = this.#options.world();
-    if (this.#isDealt(world.present())) return;
+    if (isDealtTo(this.#owners, world.present())) return;
     await world.reach();
-    const workers = world.present();
-    const ranges = assign(
-      this.#states.length,
-      workers.map((worker) => ({ ...world.pace.capacityOf(worker), host: world.hostOf(worker) })),
-    );
     const before = this.#owners;
-    this.#owners = workers.map((worker, i) => ({ worker, ...ranges[i] }));
+    this.#owners = assignTo(this.#states.length, world.present(), world);
     for (const { worker, low, high } of this.#owners) {
       const held = before.find((each) => each.worker === worker);
       for (let replica = low; replica < high; replica++) {
         if (!held || replica < held.low || replica >= held.high) this.#give(worker, replica);
       }
     }
-  }
-
-  #isDealt(workers: readonly Worker[]): boolean {
-    return workers.length === this.#owners.length && workers.every((worker, i) => this.#owners[i].worker === worker);
   }
 
   #give(worker: Worker, replica: number): void {

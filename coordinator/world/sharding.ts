@@ -15,6 +15,7 @@ import type { ParameterExchange, ShardedStep } from '../../src/reduce/parameter-
 import { type AllReduceLayout, shareUnit } from '../../src/reduce/segments.js';
 import { dealShares, exceptOf, type ParameterShare, rangeBefore } from '../../src/reduce/shares.js';
 import { bytesSource } from '../../src/wire/blob.js';
+import { isDealtTo } from './assign.js';
 import type { RemoteWorker } from './remote.js';
 import type { World } from './world.js';
 
@@ -102,7 +103,7 @@ export class Sharding {
   /** Deals out the state anew where other workers are there than before, or some have not updated what is theirs. To be called before a step. */
   async deal(): Promise<void> {
     const { world, layout, precision } = this.#options;
-    if (this.#isDealt(this.#owners())) return;
+    if (this.#stale.size === 0 && isDealtTo(this.#dealt, this.#owners())) return;
     await world.reach();
     const workers = this.#owners();
     const shares = dealShares(
@@ -197,14 +198,5 @@ export class Sharding {
     const { world, butterfly } = this.#options;
     const active = world.followers().filter(({ standing }) => standing.state === 'active');
     return butterfly && active.length > 1 && world.linked(active) ? active : [];
-  }
-
-  #isDealt(workers: readonly RemoteWorker[]): boolean {
-    const { length } = this.#dealt;
-    return (
-      workers.length === length &&
-      workers.every((worker, i) => this.#dealt[i].worker === worker) &&
-      this.#stale.size === 0
-    );
   }
 }

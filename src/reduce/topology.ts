@@ -2,6 +2,7 @@
  * Along which edges one segment of the gradient travels. Partial sums go up a spanning tree of the members to its root,
  * the total comes down the same edges. The bits of the total are those of the tree over the shards, whatever the edges.
  */
+import { partsBy } from '../ground/parts-by.js';
 import { hostOf, type PlanMember, type TreeAlgorithm } from './plan.js';
 
 /** Parent of a root. */
@@ -45,14 +46,8 @@ export function spanningTree(algorithm: TreeAlgorithm, members: readonly PlanMem
 function holdersByHost(members: readonly PlanMember[]): number[][] {
   const first = (place: number) => Math.min(...members[place].nodes.map(({ low }) => low));
   const holders = [...members.keys()].filter((place) => members[place].nodes.length > 0);
-  const hosts = new Map<number, number[]>();
-  for (const place of holders.toSorted((a, b) => first(a) - first(b))) {
-    const host = hostOf(members[place]);
-    const there = hosts.get(host);
-    if (there) there.push(place);
-    else hosts.set(host, [place]);
-  }
-  return [...hosts.values()];
+  const ordered = holders.toSorted((a, b) => first(a) - first(b));
+  return partsBy(ordered, (place) => hostOf(members[place]));
 }
 
 /**

@@ -1,5 +1,7 @@
 /** From the runs of a report to more workers than it has. */
+
 import { ConfigError } from '../errors.js';
+import { partsBy } from '../ground/parts-by.js';
 import { percent } from '../ground/units.js';
 import { calibrateCosts } from '../projection/calibrate.js';
 import type { Observation } from '../projection/observation.js';
@@ -64,13 +66,9 @@ export const recordOf = ({
 
 /** One of each number of workers and batch: of the repeats, the one in the middle. */
 function observationsOf({ runs, plan, config, machine }: ScaleReport): Observation[] {
-  const groups = new Map<string, ScaleRun[]>();
   const precision = plan.kind === 'threads' ? 'float32' : plan.precision;
-  for (const run of runs) {
-    const key = `${run.workers} ${run.batchSize} ${run.shards}`;
-    groups.set(key, [...(groups.get(key) ?? []), run]);
-  }
-  return [...groups.values()].map((group) => {
+  const groups = partsBy(runs, ({ workers, batchSize, shards }) => `${workers} ${batchSize} ${shards}`);
+  return groups.map((group) => {
     const [{ workers, batchSize, shards }] = group;
     const middle = (name: keyof ScaleRun['typical']) => median(group.map(({ typical }) => typical[name]));
     return {
