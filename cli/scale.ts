@@ -13,7 +13,7 @@ import { tableLines } from '../src/report/aligned.js';
 import { jsonLine } from '../src/report/json.js';
 import { markdownPage } from '../src/report/markdown-page.js';
 import { htmlPage } from '../src/report/page.js';
-import { assertWritable, createRunFolder } from '../src/report/run-folder.js';
+import { assertWritable, createRunFolder, scaleReportName } from '../src/report/run-folder.js';
 import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { compareReports } from '../src/scale/compare.js';
 import { checkProjectable, projectScale, recordOf } from '../src/scale/project.js';
@@ -106,7 +106,7 @@ async function runScale(file: string, flags: ScaleFlags): Promise<void> {
       const words = compared?.words ?? [];
       const document = scaleDocument(report, compared, projected);
       const files = {
-        'scale.json': `${JSON.stringify(report, null, 1)}\n`,
+        [scaleReportName]: `${JSON.stringify(report, null, 1)}\n`,
         'scale.md': markdownPage(document),
         'scale.html': await htmlPage(document),
       };

@@ -17,6 +17,9 @@ export interface PageMeasurement {
   readonly drawn: number | null;
 }
 
+/** In the page: whether a curve is drawn. */
+export const curveIsDrawn = `Number(document.querySelector('.chart:has(canvas)')?.dataset.points ?? 0) > 1`;
+
 const limit = 180_000;
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
@@ -78,8 +81,7 @@ export async function measureOwnPage(
     await tab!.send('Page.navigate', { url: 'about:blank' });
     const start = performance.now();
     await tab!.send('Page.navigate', { url: base });
-    const curve = `Number(document.querySelector('.chart:has(canvas)')?.dataset.points ?? 0) > 1`;
-    await until('the page: a curve', () => tab!.evaluate<boolean>(curve));
+    await until('the page: a curve', () => tab!.evaluate<boolean>(curveIsDrawn));
     return (performance.now() - start) / 1000;
   };
   try {

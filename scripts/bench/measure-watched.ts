@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunEvent } from '../../src/report/events.js';
 import type { BrowserTab } from '../programs/browser-tab.js';
+import { curveIsDrawn } from './measure-page.js';
 import { MeasurementError } from './measurement.js';
 import { standInForMlflow } from './mlflow-stand-in.js';
 import { lockstep } from './program.js';
@@ -105,5 +106,5 @@ async function isPageSeen(said: string, tab: BrowserTab | undefined): Promise<bo
     return true;
   }
   if ((await tab.evaluate<string>('location.href')) === 'about:blank') await tab.send('Page.navigate', { url });
-  return tab.evaluate<boolean>(`Number(document.querySelector('.chart:has(canvas)')?.dataset.points ?? 0) > 1`);
+  return tab.evaluate<boolean>(curveIsDrawn);
 }

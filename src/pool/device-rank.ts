@@ -4,13 +4,13 @@ import type { OnnxEngine } from '../engine/onnx/onnx-engine.js';
 import { chosenProvider } from '../engine/onnx/providers.js';
 import { decideStep } from '../optimizer/decide.js';
 import { hasDeviceRule } from '../optimizer/device-update.js';
-import { type ReductionPlan, reductionPlan } from '../reduce/tree.js';
 import type { Control } from './control.js';
 import { DeviceState } from './device-state.js';
 import type { Gatherer } from './gather.js';
 import type { PhaseClock } from './phase-clock.js';
 import type { TrainingOptions } from './pool-options.js';
 import type { PoolSpec } from './shared-state.js';
+import { StepPlans } from './step-plans.js';
 import type { TrainTask } from './task.js';
 
 export class DeviceRank {
@@ -20,7 +20,7 @@ export class DeviceRank {
   readonly #clock: PhaseClock;
   readonly #gatherer: Gatherer;
   readonly #state: DeviceState;
-  readonly #plans = new Map<number, ReductionPlan>();
+  readonly #plans: StepPlans;
 
   constructor(
     spec: PoolSpec<TrainingOptions>,
@@ -31,6 +31,7 @@ export class DeviceRank {
   ) {
     [this.#spec, this.#engines, this.#control, this.#clock] = [spec, engines, control, clock];
     this.#gatherer = gatherer;
+    this.#plans = new StepPlans(spec);
     const models = spec.engine.kind === 'onnx' ? spec.engine.models : [];
     this.#state = new DeviceState(spec, models, engines);
   }
@@ -53,7 +54,7 @@ export class DeviceRank {
     this.#state.upload();
     let total = 0;
     for (let step = first; step < last && !control.halted; step++) {
-      total = this.#plan(step).total;
+      total = this.#plans.of(step).total;
       const counts = await this.#compute(epoch, step, buckets?.[step] ?? 0);
       const sums = this.#state.figures(total, counts);
       shared.shardLosses.set(sums.losses);
@@ -83,7 +84,7 @@ export class DeviceRank {
     const engine = this.#engines[bucket]!;
     const rows = this.#rowsOf(step);
     const after = step + 1 < geometry.stepsPerEpoch ? this.#rowsOf(step + 1)[0] : undefined;
-    const { steps, final } = this.#plan(step);
+    const { steps, final } = this.#plans.of(step);
     for (const action of [...steps[0]!, ...final]) {
       if ('add' in action) {
         this.#state.add(action);
@@ -105,15 +106,5 @@ export class DeviceRank {
     const { geometry } = this.#spec;
     const active = activeShards(geometry, step);
     return Array.from({ length: active }, (_, shard) => shardsOf(geometry, step, shard, shard + 1));
-  }
-
-  #plan(step: number): ReductionPlan {
-    const active = activeShards(this.#spec.geometry, step);
-    let plan = this.#plans.get(active);
-    if (!plan) {
-      plan = reductionPlan(active, 1);
-      this.#plans.set(active, plan);
-    }
-    return plan;
   }
 }

@@ -4,13 +4,13 @@ import { createOptimizer } from '../optimizer/create-optimizer.js';
 import { decideStep, type Update } from '../optimizer/decide.js';
 import type { SlabPiece } from '../optimizer/optimizer.js';
 import { totalSquares } from '../reduce/norm.js';
-import { type ReductionPlan, reductionPlan } from '../reduce/tree.js';
 import type { Control } from './control.js';
 import type { PhaseClock } from './phase-clock.js';
 import type { TrainingOptions } from './pool-options.js';
 import type { ShardGradients, StepPlace } from './shard-gradients.js';
 import type { PoolSpec } from './shared-state.js';
 import type { Slice } from './slice.js';
+import { StepPlans } from './step-plans.js';
 import type { TrainTask } from './task.js';
 
 export class TrainingRank {
@@ -21,7 +21,7 @@ export class TrainingRank {
   readonly #clock: PhaseClock;
   readonly #slice: Slice;
   readonly #gradients: ShardGradients;
-  readonly #plans = new Map<number, ReductionPlan>();
+  readonly #plans: StepPlans;
 
   constructor(
     spec: PoolSpec<TrainingOptions>,
@@ -32,6 +32,7 @@ export class TrainingRank {
     gradients: ShardGradients,
   ) {
     this.#spec = spec;
+    this.#plans = new StepPlans(spec);
     this.#rank = rank;
     this.#control = control;
     this.#share = slice.shareOf(createOptimizer(spec.optimizer, spec.layout, spec.shared.ruleModels));
@@ -50,7 +51,7 @@ export class TrainingRank {
       this.#barrier();
       const update = this.#decide(epoch, step, rateScale);
       if (!update) return;
-      this.#update(update, this.#spec.shared.offsets.gradients[this.#plan(step).total]);
+      this.#update(update, this.#spec.shared.offsets.gradients[this.#plans.of(step).total]);
       if (this.#rank === 0) this.#control.decideHalt();
       this.#barrier();
       this.#clock.endStep(step);
@@ -63,7 +64,7 @@ export class TrainingRank {
   async #compute(place: StepPlace): Promise<void> {
     const { geometry, shared } = this.#spec;
     const gradients = this.#gradients;
-    const actionsOf = (of: number) => this.#plan(of).steps[this.#rank];
+    const actionsOf = (of: number) => this.#plans.of(of).steps[this.#rank];
     // The first shard of the next step follows the last of this one, except at the end of an epoch.
     const { step } = place;
     const next = step + 1;
@@ -73,7 +74,7 @@ export class TrainingRank {
 
   /** Sums the ranks' slots on this rank's slice, and the squares of the result. */
   #reduce(step: number): void {
-    const { final, total } = this.#plan(step);
+    const { final, total } = this.#plans.of(step);
     this.#slice.reduce(final, this.#spec.shared.offsets.gradients, total);
     this.#clock.mark('reduce');
   }
@@ -99,17 +100,6 @@ export class TrainingRank {
   #update(update: Update, total: number): void {
     this.#slice.update(this.#share, total, update);
     this.#clock.mark('update');
-  }
-
-  #plan(step: number): ReductionPlan {
-    const active = activeShards(this.#spec.geometry, step);
-    let plan = this.#plans.get(active);
-    if (!plan) {
-      // The tree over fewer shards is the same tree cut off, so a last, smaller batch spreads over all threads.
-      plan = reductionPlan(active, this.#spec.threads);
-      this.#plans.set(active, plan);
-    }
-    return plan;
   }
 
   #barrier(): void {

@@ -21,6 +21,8 @@ import { makeFolders } from '../ground/atomic-file.js';
 export const configName = 'config.yaml';
 /** What parts of the training split came to, in the folder of the run that had all of it. */
 export const learningCurveName = 'learning-curve.json';
+/** What `lockstep scale` has found, in a folder of its own. */
+export const scaleReportName = 'scale.json';
 
 /**
  * Makes `<parent>/<name>-<n>`, where n is one more than the largest there. Two runs that start at once get two folders.

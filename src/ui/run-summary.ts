@@ -3,9 +3,9 @@ import { existsSync, type Stats, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { eventsName } from '../report/event-record.js';
+import { eventsName, worldName } from '../report/event-record.js';
 import { metricsName } from '../report/metrics-log.js';
-import { configName } from '../report/run-folder.js';
+import { configName, scaleReportName } from '../report/run-folder.js';
 import { isBeingTrained } from '../report/run-lock.js';
 import { entriesIn, numberIn, type ReadPlace, readNewLines } from './growing-file.js';
 
@@ -55,7 +55,7 @@ export class SummarizedRun {
   /** What changes when the run writes something: to be compared. */
   get mark(): string {
     // The folder itself changes as a file comes: a report, say.
-    const marks = ['', metricsName, eventsName, configName, 'world.json', 'lock', 'checkpoints'].map((name) => {
+    const marks = ['', metricsName, eventsName, configName, worldName, 'lock', 'checkpoints'].map((name) => {
       const entry = statSync(join(this.folder, name), { throwIfNoEntry: false });
       return entry ? `${entry.size} ${entry.mtimeMs}` : '-';
     });
@@ -143,7 +143,7 @@ export class SummarizedRun {
     if (isBeingTrained(this.folder)) return 'running';
     if (this.#end) return this.#end.interrupted ? 'stopped' : 'done';
     if (this.#hasFailed) return 'failed';
-    return existsSync(join(this.folder, 'scale.json')) ? 'measured' : 'broken off';
+    return existsSync(join(this.folder, scaleReportName)) ? 'measured' : 'broken off';
   }
 }
 

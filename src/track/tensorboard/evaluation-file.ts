@@ -2,7 +2,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { makeFolders, writeFileAtomically } from '../../ground/atomic-file.js';
-import { image, markdown, type SummaryValue, startEvent, summaryEvent, versionEvent } from './event.js';
+import { codeBlock, image, markdown, type SummaryValue, startEvent, summaryEvent, versionEvent } from './event.js';
 import { eventFileName, eventFilePrefix } from './event-file.js';
 import { framed } from './framing.js';
 
@@ -14,9 +14,6 @@ export interface ShownPicture {
   readonly caption: string;
 }
 
-/** A block of code in Markdown, whatever the lines hold. */
-const asCode = (text: string): string => text.replaceAll(/^/gm, '    ');
-
 /**
  * Replaces what the folder holds of an earlier evaluation. The new file has another name, as readers keep what they know of a file.
  * @param folder below that of the run's own event files
@@ -26,8 +23,8 @@ export function writeEvaluationFile(folder: string, pictures: readonly ShownPict
   makeFolders(resolve(folder));
   const old = readdirSync(folder).filter((name) => name.startsWith(eventFilePrefix));
   const seconds = Date.now() / 1000;
-  const values: SummaryValue[] = pictures.map(({ tag, png, caption }) => image(tag, png, asCode(caption)));
-  if (findings !== '') values.push(markdown('diagnosis', asCode(findings)));
+  const values: SummaryValue[] = pictures.map(({ tag, png, caption }) => image(tag, png, codeBlock(caption)));
+  if (findings !== '') values.push(markdown('diagnosis', codeBlock(findings)));
   const time = { seconds, step: 0 };
   const events = [versionEvent(seconds), startEvent(time), ...values.map((value) => summaryEvent(time, [value]))];
   writeFileAtomically(join(folder, eventFileName(seconds, old)), events.map(framed));

@@ -101,6 +101,9 @@ const plugin = (name: string, content: Body = () => {}): Body =>
 
 const stringType = 7;
 /** Shown as Markdown. */
+/** A block of code in Markdown, whatever the lines hold. */
+export const codeBlock = (lines: string): string => lines.replaceAll(/^/gm, '    ');
+
 export const markdown = (tag: string, content: string): SummaryValue =>
   value(
     tag,

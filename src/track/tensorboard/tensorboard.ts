@@ -8,6 +8,7 @@ import { loggedPoints } from '../logged-points.js';
 import type { TaggedTensor, Tracker } from '../tracker.js';
 import { distributionOf } from './distribution.js';
 import {
+  codeBlock,
   endEvent,
   type GraphNode,
   graphEvent,
@@ -49,7 +50,7 @@ export function tensorboardTracker(
   if (file.isFirst) {
     file.append(graphEvent(Date.now() / 1000, layers));
     const settled = sessionSettings(name, Date.now() / 1000, settings);
-    file.append(summaryEvent(time(0), [markdown('config', indented(yaml)), settled]));
+    file.append(summaryEvent(time(0), [markdown('config', codeBlock(yaml)), settled]));
   }
   let last = step;
   const report = (event: RunEvent) => {
@@ -64,9 +65,6 @@ export function tensorboardTracker(
     close: () => file.close(),
   };
 }
-
-/** Four spaces make lines a block of code in Markdown, whatever they hold. */
-const indented = (yaml: string): string => yaml.replaceAll(/^/gm, '    ');
 
 const scalarsOf = (event: StepEvent | EpochEvent | EndEvent): SummaryValue[] =>
   loggedPoints({ ...event }).flatMap(([name, value]) => (typeof value === 'number' ? [scalar(name, value)] : []));
