@@ -47,6 +47,8 @@ export default defineConfig({
     testTimeout: 60_000,
     // Hooks train the runs that the tests of a file look at.
     hookTimeout: 60_000,
+    // What is waited for comes at once where the machine has time: where it has none, only the wait is longer.
+    expect: { poll: { timeout: 20_000 } },
     // For tests that load ONNX Runtime themselves; the program sets it by itself.
     env: { ORT_DISABLE_TELEMETRY: '1' },
     sequence: { sequencer: SlowFirst },

@@ -37,12 +37,12 @@ async function crowd(url: string, pid: number): Promise<void> {
     await expect.poll(() => sockets.filter(({ connecting }) => connecting).length).toBe(0);
     // No more than the server has room for.
     for (const socket of sockets) socket.resume();
-    await expect.poll(() => refused, { timeout: 20_000 }).toBeGreaterThanOrEqual(1000 - 256);
+    await expect.poll(() => refused).toBeGreaterThanOrEqual(1000 - 256);
     expect(openSockets()).toBe(open);
   } finally {
     for (const socket of sockets) socket.destroy();
   }
-  await expect.poll(() => steps().catch(() => 0), { timeout: 20_000 }).toBeGreaterThan(before);
+  await expect.poll(() => steps().catch(() => 0)).toBeGreaterThan(before);
 }
 
 it.each(['SIGINT', 'SIGKILL'] as const)('a page is there until %s has ended the run', async (signal) => {
@@ -68,5 +68,5 @@ it.each(['SIGINT', 'SIGKILL'] as const)('a page is there until %s has ended the 
   expect(code).toBe(signal === 'SIGINT' ? 130 : null);
   // Standard output is what it is without the page.
   for (const line of stdout.trimEnd().split('\n')) expect(line).toMatch(/^\{"event":/);
-  await expect.poll(() => isFree(url), { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => isFree(url)).toBe(true);
 });

@@ -156,7 +156,7 @@ describe.each(transports)('over %s', (_, transport) => {
       expect(timers().length).toBeGreaterThanOrEqual(4);
       await near.close();
       await Promise.all([here.closed, there.closed]);
-      await expect.poll(() => timers().join('\n'), { timeout: 10_000 }).toBe('');
+      await expect.poll(() => timers().join('\n')).toBe('');
     });
   });
 });
