@@ -7,7 +7,7 @@ import { holdLifeLine } from '../src/launch/life-line.js';
 import { meetingOf } from '../src/launch/meeting.js';
 import { performLastActs } from '../src/report/last-acts.js';
 import { metricsFlags } from './metrics.js';
-import { pair, pem } from './network.js';
+import { checkRankFiles, pair, pem } from './network.js';
 import { tellMistake } from './outcome.js';
 import { checkResume, sealed, stepLimit, threadCount, timeoutOf, wholeNumber } from './running.js';
 import type { RunFlags, SharedFlags } from './shared-options.js';
@@ -60,12 +60,14 @@ export async function prepareRank(file: string | undefined, flags: JoinFlags) {
 
 /** @throws ConfigError when a part of it is missing, or no PEM */
 function encryption(flags: JoinFlags) {
+  checkRankFiles(flags);
   const tls = pair(flags);
-  if (flags.tlsCa !== undefined && !tls) {
-    throw new ConfigError('--tls-ca without a certificate has no use', 'give --tls-cert and --tls-key to every rank');
-  }
-  return { tls, ca: flags.tlsCa === undefined ? tls?.cert : pem('--tls-ca', flags.tlsCa) };
+  return { tls, ca: flags.tlsCa === undefined ? tls && firstOf(tls.cert) : pem('--tls-ca', flags.tlsCa) };
 }
+
+/** A file may have those after it that signed it, whose other certificates are not ours. */
+const firstOf = (cert: string): string =>
+  /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/.exec(cert)?.[0] ?? cert;
 
 /** As a scheduler says it. */
 const stopped = (): void => void process.emit('SIGTERM', 'SIGTERM');

@@ -7,6 +7,7 @@ import { ConfigError, LaunchError } from '../src/errors.js';
 import { type KubernetesJob, manifestsText, mounts } from '../src/launch/manifests.js';
 import { generateToken } from '../src/wire/handshake.js';
 import { joinArguments, type LaunchedFlags, nodeCount, withLaunched } from './launched-options.js';
+import { pair, pem } from './network.js';
 import { reportMistakes } from './outcome.js';
 import { wholeNumber } from './running.js';
 
@@ -19,6 +20,7 @@ interface KubernetesFlags extends LaunchedFlags {
   readonly runs?: string;
   readonly dataVolume?: string;
   readonly secret?: string;
+  readonly tlsSecret?: string;
 }
 
 export function launchKubernetesCommand(): Command {
@@ -39,6 +41,10 @@ export function launchKubernetesCommand(): Command {
     .option('--runs <claim>', `volume that keeps the runs, as ${mounts.runs} (default: none, and runs go with rank 0)`)
     .option('--data-volume <claim>', `volume with data, to be read as ${mounts.data}`)
     .option('--secret <name>', 'that has the token, as its key token (default: a new one)')
+    .option(
+      '--tls-secret <name>',
+      'that has certificate and key, as its type kubernetes.io/tls has them, instead of files',
+    )
     .addHelpText(
       'after',
       `
@@ -46,7 +52,8 @@ Examples:
   lockstep launch kubernetes configs/mnist.yaml --nodes 8 --image registry.example.com/lockstep --runs runs
   lockstep launch kubernetes configs/mnist.yaml --nodes 8 --image registry.example.com/lockstep --dry-run > job.yml
 
-A config by a relative path is a file here, and is taken along. One by an absolute path is one of the image or its volumes.`,
+A config by a relative path is a file here, and is taken along. One by an absolute path is one of the image or its volumes.
+Files of --tls-cert, --tls-key and --tls-ca are files here, and are taken along in a secret.`,
     )
     .action(runLaunchKubernetes);
 }
@@ -71,14 +78,14 @@ async function runLaunchKubernetes(file: string | undefined, flags: KubernetesFl
 }
 
 function jobOfFlags(file: string | undefined, flags: KubernetesFlags, command: Command): KubernetesJob {
-  const { image, kind, namespace, runs, dataVolume: data, secret, memory } = flags;
+  const { image, kind, namespace, runs, dataVolume: data, secret, tlsSecret, memory } = flags;
   if (flags.out !== undefined) {
     throw new ConfigError(`--out ${flags.out}: runs are below ${mounts.runs}`, 'leave it out; --runs names the volume');
   }
   if (!/^\d+(\.\d+)?([KMGTP]i?)?$/.test(memory)) {
     throw new ConfigError(`--memory ${memory}: is no amount as Kubernetes has them`, 'write it as 8Gi or 512Mi');
   }
-  const given = joinArguments(file, flags, command);
+  const given = joinArguments(file, flags, command, ['--tls-cert', '--tls-key', '--tls-ca']);
   const isHere = file !== undefined && !file.startsWith('/');
   const own = `lockstep-${basename(file ?? flags.resume!, extname(file ?? ''))}`;
   const name =
@@ -88,7 +95,14 @@ function jobOfFlags(file: string | undefined, flags: KubernetesFlags, command: C
       .replaceAll(/[^a-z0-9]+/g, '-')
       .slice(0, 40)
       .replace(/-$/, '');
-  for (const [option, value] of Object.entries({ name, namespace, runs, 'data-volume': data, secret })) {
+  for (const [option, value] of Object.entries({
+    name,
+    namespace,
+    runs,
+    'data-volume': data,
+    secret,
+    'tls-secret': tlsSecret,
+  })) {
     if (value !== undefined && !/^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/.test(value)) {
       throw new ConfigError(
         `--${option} ${value}: is no name that Kubernetes has for it`,
@@ -101,9 +115,19 @@ function jobOfFlags(file: string | undefined, flags: KubernetesFlags, command: C
     cpus: wholeNumber('--cpus', flags.cpus ?? '4', 1, 1024, 'give the number of cores'),
     config: isHere ? configText(file) : undefined,
     token: secret === undefined ? { value: process.env.LOCKSTEP_TOKEN || generateToken() } : { secret },
+    tls: tlsOf(flags),
     command: ['lockstep'],
     args: isHere ? [mounts.configFile, ...given.slice(1)] : given,
   };
+}
+
+/** @throws ConfigError when a file cannot be read, or a secret is to have what files have */
+function tlsOf(flags: KubernetesFlags): KubernetesJob['tls'] {
+  const { tlsSecret: secret, tlsCa } = flags;
+  const files = pair(flags);
+  if (secret === undefined) return files && { ...files, ca: tlsCa === undefined ? undefined : pem('--tls-ca', tlsCa) };
+  if (!files) return { secret };
+  throw new ConfigError(`--tls-secret ${secret}: beside --tls-cert and --tls-key`, 'give the secret, or the files');
 }
 
 /** @throws ConfigError when it cannot be read, or is too large to be taken along */

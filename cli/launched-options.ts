@@ -4,6 +4,7 @@ import { Option } from 'commander';
 import { ConfigError } from '../src/errors.js';
 import { joinCommand } from './join.js';
 import type { JoinFlags } from './join-request.js';
+import { checkRankFiles } from './network.js';
 import { checkResume, checkRunGiven, stepLimit, threadCount, timeoutOf, wholeNumber } from './running.js';
 import { withConfig, withRunOptions, withShared } from './shared-options.js';
 
@@ -29,23 +30,31 @@ const makers = {
 export function withLaunched(command: Command, ...names: readonly (keyof typeof makers)[]): Command {
   withConfig(command, '[config]');
   for (const name of names) command.addOption(makers[name]());
-  withShared(command, 'timeout', 'cache', 'allowMixedNumerics');
+  withShared(command, 'timeout', 'cache', 'allowMixedNumerics', 'tlsCert', 'tlsKey', 'tlsCa');
   return withRunOptions(command);
 }
 
 /**
  * The arguments of `join` in every rank, checked as far as they can be without its machine.
+ * @param own names of options that the launcher does not pass on as they are
  * @throws ConfigError
  */
-export function joinArguments(file: string | undefined, flags: LaunchedFlags, command: Command): string[] {
+export function joinArguments(
+  file: string | undefined,
+  flags: LaunchedFlags,
+  command: Command,
+  own: readonly string[] = [],
+): string[] {
   checkRunGiven(file, flags.resume, command);
   if (flags.resume !== undefined) checkResume(flags.resume, file, flags.out);
   stepLimit(flags.steps);
   timeoutOf(flags.timeout);
   if (flags.threads !== undefined) threadCount(flags.threads);
-  const known = new Set(joinCommand().options.map(({ long }) => long));
+  checkRankFiles(flags);
+  const known = new Set(joinCommand().options.map(({ long }) => long!));
+  for (const name of own) known.delete(name);
   const given = command.options.filter(
-    (option) => known.has(option.long) && command.getOptionValueSource(option.attributeName()) === 'cli',
+    (option) => known.has(option.long!) && command.getOptionValueSource(option.attributeName()) === 'cli',
   );
   const rest = given.flatMap((option) => {
     const value = command.getOptionValue(option.attributeName()) as true | string | readonly string[];

@@ -17,6 +17,11 @@ export interface KubernetesJob {
   readonly config: string | undefined;
   /** The token, or the name of a secret that has it as `token`. */
   readonly token: { readonly value: string } | { readonly secret: string };
+  /** Certificate and key of all pods in PEM, or the name of a secret that has them; undefined where nothing is encrypted. */
+  readonly tls:
+    | { readonly cert: string; readonly key: string; readonly ca: string | undefined }
+    | { readonly secret: string }
+    | undefined;
   /** As in a container of the image. */
   readonly command: readonly string[];
   /** What follows `join`, without rank, size, place of rank 0 and folder of runs. */
@@ -24,7 +29,9 @@ export interface KubernetesJob {
 }
 
 /** Where the ranks find what is mounted. */
-export const mounts = { config: '/config', configFile: '/config/config.yaml', runs: '/runs', data: '/data' } as const;
+export const mounts = {
+  ...{ config: '/config', configFile: '/config/config.yaml', runs: '/runs', data: '/data', tls: '/tls' },
+} as const;
 
 const port = 7474;
 /** Of the user in the image, by number as Kubernetes wants it. */
@@ -39,17 +46,33 @@ export const manifestsText = (job: KubernetesJob): string =>
     .join('---\n');
 
 function manifestsOf(job: KubernetesJob): object[] {
-  const { config, token, kind } = job;
+  const { config, token, tls, kind } = job;
   const secret = 'value' in token && {
     ...{ apiVersion: 'v1', kind: 'Secret', metadata: metadataOf(job), type: 'Opaque' },
     stringData: { token: token.value },
   };
+  const certificate = tls !== undefined &&
+    'cert' in tls && {
+      ...{ apiVersion: 'v1', kind: 'Secret', metadata: { ...metadataOf(job), name: tlsSecretOf(job) } },
+      ...{ type: 'kubernetes.io/tls' },
+      stringData: { 'tls.crt': tls.cert, 'tls.key': tls.key, ...(tls.ca !== undefined && { 'ca.crt': tls.ca }) },
+    };
   const map = config !== undefined && {
     ...{ apiVersion: 'v1', kind: 'ConfigMap', metadata: metadataOf(job) },
     data: { 'config.yaml': config },
   };
-  const all = kind === 'jobset' ? [secret, map, jobSetOf(job)] : [secret, map, serviceOf(job), jobOf(job)];
+  const rest = kind === 'jobset' ? [jobSetOf(job)] : [serviceOf(job), jobOf(job)];
+  const all = [secret, certificate, map, ...rest];
   return all.filter((one) => one !== false);
+}
+
+const tlsSecretOf = ({ name, tls }: KubernetesJob): string => (tls && 'secret' in tls ? tls.secret : `${name}-tls`);
+
+/** What ranks are told of it. */
+function tlsArguments({ tls }: KubernetesJob): string[] {
+  if (tls === undefined) return [];
+  const authority = 'ca' in tls && tls.ca !== undefined ? ['--tls-ca', `${mounts.tls}/ca.crt`] : [];
+  return ['--tls-cert', `${mounts.tls}/tls.crt`, '--tls-key', `${mounts.tls}/tls.key`, ...authority];
 }
 
 const labelsOf = ({ name }: KubernetesJob) => ({
@@ -135,7 +158,7 @@ function containerOf(job: KubernetesJob, coordinator: string) {
     name: 'rank',
     image,
     command: [...command],
-    args: ['join', '--threads', String(cpus), '--cache', '/tmp/cache', ...args, ...place, ...out],
+    args: ['join', '--threads', String(cpus), '--cache', '/tmp/cache', ...args, ...tlsArguments(job), ...place, ...out],
     env: [
       { name: 'LOCKSTEP_TOKEN', valueFrom: { secretKeyRef: key } },
       // Pods of a node have network namespaces of their own, and no network between them.
@@ -148,8 +171,8 @@ function containerOf(job: KubernetesJob, coordinator: string) {
       capabilities: { drop: ['ALL'] },
     },
     // Until rank 0 has read its data it answers nobody; a processor that is busy may make it slow afterwards.
-    startupProbe: { ...probe, periodSeconds: 10, failureThreshold: 360, timeoutSeconds: 30 },
-    livenessProbe: { ...probe, periodSeconds: 60, failureThreshold: 5, timeoutSeconds: 30 },
+    startupProbe: { ...probeOf(job), periodSeconds: 10, failureThreshold: 360, timeoutSeconds: 30 },
+    livenessProbe: { ...probeOf(job), periodSeconds: 60, failureThreshold: 5, timeoutSeconds: 30 },
     volumeMounts: volumesOf(job).map(({ name, mountPath, readOnly }) => ({
       ...{ name, mountPath },
       ...(readOnly && { readOnly }),
@@ -158,17 +181,14 @@ function containerOf(job: KubernetesJob, coordinator: string) {
 }
 
 /** Whether rank 0 answers. The others open no port, and end by themselves where they are cut off. */
-const probe = {
-  exec: {
-    command: [
-      'sh',
-      '-c',
-      `[ "$JOB_COMPLETION_INDEX" != 0 ] || exec node -e "fetch('http://127.0.0.1:${port}').then(() => process.exit(0), () => process.exit(1))"`,
-    ],
-  },
-};
+function probeOf({ tls }: KubernetesJob) {
+  const [module, options] = tls === undefined ? ['http', ''] : ['https', ', rejectUnauthorized: false'];
+  const asks = `require('${module}').get({ host: '127.0.0.1', port: ${port}${options} }, () => process.exit(0)).on('error', () => process.exit(1))`;
+  return { exec: { command: ['sh', '-c', `[ "$JOB_COMPLETION_INDEX" != 0 ] || exec node -e "${asks}"`] } };
+}
 
-function volumesOf({ name, config, runs, data }: KubernetesJob) {
+function volumesOf(job: KubernetesJob) {
+  const { name, config, runs, data, tls } = job;
   const claim = (claimName: string, readOnly: boolean) => ({ persistentVolumeClaim: { claimName, readOnly } });
   return [
     { name: 'tmp', mountPath: '/tmp', readOnly: false, from: { emptyDir: {} } },
@@ -177,6 +197,14 @@ function volumesOf({ name, config, runs, data }: KubernetesJob) {
       from: runs === undefined ? { emptyDir: {} } : claim(runs, false),
     },
     ...(data === undefined ? [] : [{ name: 'data', mountPath: mounts.data, readOnly: true, from: claim(data, true) }]),
+    ...(tls === undefined
+      ? []
+      : [
+          {
+            ...{ name: 'tls', mountPath: mounts.tls, readOnly: true },
+            from: { secret: { secretName: tlsSecretOf(job), defaultMode: 0o440 } },
+          },
+        ]),
     ...(config === undefined
       ? []
       : [{ name: 'config', mountPath: mounts.config, readOnly: true, from: { configMap: { name } } }]),

@@ -1,10 +1,11 @@
 /** `lockstep launch kubernetes`: manifests that the published schemas take, and pods that train under the variables which controllers set. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
+import { certificate, hasOpenssl } from '../support/certificates.js';
 import { lockstepServed, startLockstep } from '../support/cli.js';
 import { newFolders, writeConfig } from '../support/folder.js';
 import { packageRoot } from '../support/package.js';
@@ -18,6 +19,8 @@ const schemas = skipIf(!python && 'manifests by schema: needs kubernetes-validat
 const posix = skipIf(process.platform === 'win32' && 'pods as processes: their probes are for a POSIX shell');
 const newFolder = newFolders();
 
+const tls = ['--tls-cert', 'cert.pem', '--tls-key', 'key.pem'];
+
 const config = {
   ...smallJob,
   training: { epochs: 4, batchSize: 4, shards: 4 },
@@ -29,6 +32,11 @@ type Manifest = any;
 async function manifests(...args: readonly string[]): Promise<Manifest[]> {
   const folder = newFolder();
   writeConfig(folder, 'my_Run', config);
+  const pem = hasOpenssl
+    ? certificate(folder, 'pod')
+    : { cert: '-----BEGIN CERTIFICATE-----', key: '-----BEGIN PRIVATE KEY-----' };
+  writeFileSync(join(folder, 'cert.pem'), pem.cert);
+  writeFileSync(join(folder, 'key.pem'), pem.key);
   const given = ['launch', 'kubernetes', 'my_Run.yaml', '--nodes', '2', '--image', 'lockstep', '--dry-run', ...args];
   const { code, stdout, stderr } = await lockstepServed(given, folder);
   expect([code, stderr.replace(/^warning: without --runs.*\n/, '')]).toEqual([0, '']);
@@ -72,7 +80,8 @@ schemas.it('the schemas take them, and would not take others', async () => {
   const all = [
     ...(await manifests(...everything)),
     ...(await manifests('--kind', 'jobset', ...everything)),
-    ...(await manifests('--secret', 'mine')),
+    ...(await manifests('--secret', 'mine', '--tls-secret', 'certificate')),
+    ...(await manifests('--secret', 'mine', ...tls, '--tls-ca', 'cert.pem')),
   ];
   const broken = structuredClone(all.at(-1));
   broken.spec.template.spec.containers[0].volumeMount = [];
@@ -80,9 +89,10 @@ schemas.it('the schemas take them, and would not take others', async () => {
   set.spec.replicatedJobs[0].template.spec.completion = 2;
   const found = checked([...all, broken, set]);
   expect(found.slice(0, -2)).toEqual(
-    ['Secret', 'ConfigMap', 'Service', 'Job', 'Secret', 'ConfigMap', 'JobSet', 'ConfigMap', 'Service', 'Job'].map(
-      (kind) => `${kind} []`,
-    ),
+    [
+      ...['Secret', 'ConfigMap', 'Service', 'Job', 'Secret', 'ConfigMap', 'JobSet'],
+      ...['ConfigMap', 'Service', 'Job', 'Secret', 'ConfigMap', 'Service', 'Job'],
+    ].map((kind) => `${kind} []`),
   );
   expect(found.slice(-2)).toEqual([
     expect.stringContaining('ValidationError'),
@@ -98,46 +108,54 @@ async function unusedPort(): Promise<string> {
   return String(port);
 }
 
-posix.it.each(['job', 'jobset'])(
-  'pods of a %s train to the bits of one machine, and rank 0 answers its probe',
-  async (kind) => {
-    const all = await manifests('--kind', kind, '--cpus', '1', '--name', 'mnist');
-    const { containers } = podOf(all);
-    const { args, env, livenessProbe } = containers[0] as Manifest;
-    const secret = all.find((one) => one.kind === 'Secret');
-    expect(env[1]).toEqual({ name: 'LOCKSTEP_HOST_ID', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } });
-    expect(env[0].valueFrom.secretKeyRef).toEqual({ name: secret.metadata.name, key: 'token' });
-    expect(JSON.stringify(all.at(-1))).not.toContain(secret.stringData.token);
-    // As Kubernetes names pods, and a headless service their hosts.
-    const prefix = kind === 'job' ? 'mnist' : 'mnist-rank-0';
-    expect(args[args.indexOf('--coordinator') + 1]).toBe(`${prefix}-0.mnist:7474`);
-    const folder = newFolder();
-    const file = writeConfig(folder, 'config', parse(all.find((one) => one.kind === 'ConfigMap').data['config.yaml']));
-    const port = await unusedPort();
-    const here = (args as string[]).map((arg) =>
-      arg === '/config/config.yaml'
-        ? file
-        : arg.replace(/^\/runs$|^\/tmp\/cache$/, folder).replace(/^.*:7474$/, `127.0.0.1:${port}`),
-    );
-    const pod = (index: number) => ({
-      ...{ JOB_COMPLETION_INDEX: String(index), HOSTNAME: `${prefix}-${index}` },
-      LOCKSTEP_TOKEN: secret.stringData.token,
-    });
-    const ranks = [0, 1].map((index) => startLockstep(here, folder, pod(index)));
-    const probe = (index: number) => {
-      const [program, ...rest] = (livenessProbe.exec.command as string[]).map((word) => word.replace('7474', port));
-      return spawnSync(program, rest, { env: { ...process.env, ...pod(index) } }).status;
-    };
-    expect(probe(1)).toBe(0);
-    await ranks[0].says('listening');
-    expect(probe(0)).toBe(0);
-    const ends = await Promise.all(ranks.map(({ finished }) => finished));
-    expect(ends.map(({ code }) => code)).toEqual([0, 0]);
-    const alone = await trained(file, [], newFolder());
-    expect(ends[0].stdout).toContain(`parameters sha256: ${alone.end.sha256}`);
-    expect(probe(0)).toBe(1);
-  },
-);
+const kinds = hasOpenssl ? (['plain', 'encrypted'] as const) : (['plain', 'plain'] as const);
+posix.it.each([
+  ['job', kinds[0]],
+  ['jobset', kinds[1]],
+] as const)('pods of a %s train to the bits of one machine, %s, and rank 0 answers its probe', async (kind, line) => {
+  const isSecure = line === 'encrypted';
+  const all = await manifests('--kind', kind, '--cpus', '1', '--name', 'mnist', ...(isSecure ? tls : []));
+  const { containers } = podOf(all);
+  const { args, env, livenessProbe } = containers[0] as Manifest;
+  const [secret, pem] = all.filter((one) => one.kind === 'Secret');
+  expect(env[1]).toEqual({ name: 'LOCKSTEP_HOST_ID', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } });
+  expect(env[0].valueFrom.secretKeyRef).toEqual({ name: secret.metadata.name, key: 'token' });
+  expect(JSON.stringify(all.at(-1))).not.toContain(secret.stringData.token);
+  // As Kubernetes names pods, and a headless service their hosts.
+  const prefix = kind === 'job' ? 'mnist' : 'mnist-rank-0';
+  expect(args[args.indexOf('--coordinator') + 1]).toBe(`${prefix}-0.mnist:7474`);
+  const folder = newFolder();
+  const file = writeConfig(folder, 'config', parse(all.find((one) => one.kind === 'ConfigMap').data['config.yaml']));
+  if (isSecure) {
+    const { volumes } = podOf(all);
+    expect(pem.type).toBe('kubernetes.io/tls');
+    expect(volumes.find(({ name }: Manifest) => name === 'tls').secret.secretName).toBe(pem.metadata.name);
+    for (const name of ['tls.crt', 'tls.key']) writeFileSync(join(folder, name), pem.stringData[name]);
+  }
+  const port = await unusedPort();
+  const here = (args as string[]).map((arg) =>
+    arg === '/config/config.yaml'
+      ? file
+      : arg.replace(/^\/runs$|^\/tmp\/cache$|^\/tls(?=\/)/, folder).replace(/^.*:7474$/, `127.0.0.1:${port}`),
+  );
+  const pod = (index: number) => ({
+    ...{ JOB_COMPLETION_INDEX: String(index), HOSTNAME: `${prefix}-${index}` },
+    LOCKSTEP_TOKEN: secret.stringData.token,
+  });
+  const ranks = [0, 1].map((index) => startLockstep(here, folder, pod(index)));
+  const probe = (index: number) => {
+    const [program, ...rest] = (livenessProbe.exec.command as string[]).map((word) => word.replace('7474', port));
+    return spawnSync(program, rest, { env: { ...process.env, ...pod(index) } }).status;
+  };
+  expect(probe(1)).toBe(0);
+  await ranks[0].says(`listening at ${isSecure ? 'wss' : 'ws'}://`);
+  expect(probe(0)).toBe(0);
+  const ends = await Promise.all(ranks.map(({ finished }) => finished));
+  expect(ends.map(({ code }) => code)).toEqual([0, 0]);
+  const alone = await trained(file, [], newFolder());
+  expect(ends[0].stdout).toContain(`parameters sha256: ${alone.end.sha256}`);
+  expect(probe(0)).toBe(1);
+});
 
 it('what cannot be a manifest is refused', async () => {
   const folder = newFolder();
@@ -149,6 +167,9 @@ it('what cannot be a manifest is refused', async () => {
     return stderr;
   };
   expect(await refused('--name', 'My_Run')).toContain('--name My_Run: is no name that Kubernetes has for it');
+  expect(await refused('--tls-key', 'key.pem')).toContain('--tls-cert is missing');
+  expect(await refused('--tls-ca', 'ca.pem')).toContain('--tls-ca without a certificate has no use');
+  expect(await refused(...tls)).toContain('--tls-cert cert.pem: cannot be read');
   expect(await refused('--memory', 'much')).toContain('--memory much: is no amount');
   expect(await refused('--out', 'x')).toContain('--out x: runs are below /runs');
   expect(await refused('--nodes', '0')).toContain('--nodes 0 is not a whole number from 1 to 4096');

@@ -166,6 +166,8 @@ slurm.it('launch slurm submits a job that ends with the bits of one machine, and
     );
   const script = await launch('--dry-run');
   expect(script).toMatch(/^#SBATCH --time=10$/m);
+  const tls = ['--tls-cert', '/etc/tls/cert.pem', '--tls-key', '/etc/tls/key.pem'];
+  expect(await launch('--dry-run', ...tls)).toMatch(new RegExp(`^srun .* join .*${tls.join(' ')}`, 'm'));
   expect(spawnSync('bash', ['-n'], { input: script }).status).toBe(0);
   const { job } = JSON.parse(await launch());
   await cluster.until(job, 'COMPLETED');

@@ -4,6 +4,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { afterAll, beforeAll, expect } from 'vitest';
+import { certificate, hasOpenssl } from '../support/certificates.js';
 import { startLockstep } from '../support/cli.js';
 import { eventually } from '../support/eventually.js';
 import { newFolders, writeConfig } from '../support/folder.js';
@@ -35,6 +36,7 @@ afterAll(() => server?.close());
 /** A launch from a folder whose name has what shells read. */
 function launched(hosts: readonly string[], ...args: readonly string[]) {
   const folder = newFolder();
+  if (hasOpenssl) certificate(folder, 'ours');
   writeFileSync(join(folder, 'hosts'), `# ours\n${hosts.join('\n')}\n`);
   writeConfig(folder, "it's $HOME", config);
   const given = ['launch', 'ssh', 'hosts', "it's $HOME.yaml", '--ssh-config', server.config, '--cache', folder];
@@ -45,12 +47,15 @@ function launched(hosts: readonly string[], ...args: readonly string[]) {
   return { folder, running, isGone };
 }
 
-ssh.it('hosts of a file end with the bits of one machine', async () => {
-  const { folder, running, isGone } = launched(['a slots=1', 'b slots=1 # the other one']);
+const tls = hasOpenssl ? ['--tls-cert', 'ours-cert.pem', '--tls-key', 'ours-key.pem'] : [];
+
+ssh.it('hosts of a file end with the bits of one machine, encrypted', async () => {
+  const { folder, running, isGone } = launched(['a slots=1', 'b slots=1 # the other one'], ...tls);
   const { code, stdout, stderr } = await running.finished;
   expect(stderr).toBe('');
   expect(code).toBe(0);
   expect(stdout).toContain(`a: parameters sha256: ${hash}`);
+  if (hasOpenssl) expect(stdout).toMatch(/^a: .*listening at wss:/m);
   expect(stdout).toMatch(/^a: rank1\.\S+ .*takes part/m);
   expect(
     stdout
@@ -83,14 +88,20 @@ ssh.it('where it is killed, all end too', async () => {
   expect(readdirSync(join(folder, 'runs', 'job-1'))).toContain('checkpoints');
 });
 
-ssh.it('a host that is not reached, and a command that is not there, end all with one line', async () => {
-  const [refused, unknown] = [launched(['a', 'refused']), launched(['a', 'b'], '--command', 'no-such-lockstep')];
-  const [one, other] = await Promise.all([refused.running.finished, unknown.running.finished]);
-  expect([one.code, other.code]).toEqual([1, 127]);
-  expect(one.stderr).toMatch(/^warning: rank 1 \(refused\): ssh does not get there: .*refused/m);
-  expect(other.stderr).toMatch(/^warning: rank [01] \([ab]\): there is no such command \(exit code 127\)/m);
-  await eventually('all ranks have ended', () => refused.isGone() && unknown.isGone());
-});
+ssh.it(
+  'a host that is not reached, a command and a certificate that are not there, end all with one line',
+  async () => {
+    const [refused, unknown] = [launched(['a', 'refused']), launched(['a', 'b'], '--command', 'no-such-lockstep')];
+    const bare = launched(['a', 'b'], '--tls-cert', 'none.pem', '--tls-key', 'none.pem');
+    const [one, other, third] = await Promise.all([refused, unknown, bare].map(({ running }) => running.finished));
+    expect([one.code, other.code, third.code]).toEqual([1, 127, 2]);
+    expect(third.stderr).toMatch(/^warning: rank [01] \([ab]\): exit code 2$/m);
+    expect(third.stderr).toMatch(/^[ab]: \S+: error: --tls-cert none.pem: cannot be read/m);
+    expect(one.stderr).toMatch(/^warning: rank 1 \(refused\): ssh does not get there: .*refused/m);
+    expect(other.stderr).toMatch(/^warning: rank [01] \([ab]\): there is no such command \(exit code 127\)/m);
+    await eventually('all ranks have ended', () => [refused, unknown, bare].every(({ isGone }) => isGone()));
+  },
+);
 
 ssh.it('a token goes over no command line, and none comes back', async () => {
   const { running } = launched(['a slots=1'], '--dry-run');

@@ -228,6 +228,11 @@ skipIf(!hasOpenssl && 'there is no openssl to make certificates with').describe(
     const right = await host({ tls: signed(folder, 'right', 'IP:127.0.0.1', authority) });
     const wrong = await host({ tls: signed(folder, 'wrong', 'IP:127.0.0.2', authority) });
     await join(right.url, { ca: authority.cert });
+    // Without the authority, the certificate itself; then others of that authority are strangers.
+    const own = signed(folder, 'right', 'IP:127.0.0.1', authority);
+    const pinned = await host({ tls: own });
+    await join(pinned.url, { ca: own.cert });
+    await expect(join(right.url, { ca: own.cert })).rejects.toThrow(/is not trusted/);
     await expect(join(wrong.url, { ca: authority.cert })).rejects.toThrow(/is not trusted \(.*127\.0\.0\.1.*\)/);
   });
 
