@@ -40,7 +40,7 @@ export class Workbench {
 
   /** A copy outside of the memory. */
   keep(at: number, floats: number): Uint8Array {
-    return Uint8Array.from(this.view(at, floats * 4));
+    return new Uint8Array(this.view(at, floats * 4));
   }
 
   /** Adds a sum to the one at the byte offset `to`. */
@@ -120,7 +120,7 @@ export class Workbench {
     if (settle !== undefined) this.#widen(precision, settle, this.#other, floats);
     const bytes = payloadBytes(precision, floats);
     const header = this.#seal({ ...label, segment: number, precision }, this.#other, bytes);
-    return { header, payload: Uint8Array.from(this.view(this.#other, bytes)) };
+    return { header, payload: new Uint8Array(this.view(this.#other, bytes)) };
   }
 
   /** The round counts. */

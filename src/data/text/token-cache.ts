@@ -118,7 +118,7 @@ async function write(folder: string, key: string, json: Buffer, tokens: StoredTo
 const writeTokens = (fd: number, { values, file }: StoredTokens, start: number, hash: Hash): Promise<void> =>
   eachOverlapping({ values, file, type: 'int32' }, (some, place) => {
     // Copied, because hashing takes no shared memory.
-    const bytes = Uint8Array.from(new Uint8Array(some.buffer, some.byteOffset, some.byteLength));
+    const bytes = new Uint8Array(new Uint8Array(some.buffer, some.byteOffset, some.byteLength));
     hash.update(bytes);
     writeAll(fd, bytes, start + 4 * place);
   });
