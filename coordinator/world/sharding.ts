@@ -6,6 +6,7 @@
  */
 import type { ClusterConfig } from '../../src/config/cluster.js';
 import { ConfigError } from '../../src/errors.js';
+import { partsBy } from '../../src/ground/parts-by.js';
 import { createOptimizer } from '../../src/optimizer/create-optimizer.js';
 import type { Update } from '../../src/optimizer/decide.js';
 import { averageMomentum } from '../../src/optimizer/weight-average.js';
@@ -61,7 +62,7 @@ export function checkSharding(
 }
 
 export interface ShardingOptions {
-  readonly world: Pick<World, 'followers' | 'linked' | 'reach' | 'committed' | 'totals'>;
+  readonly world: Pick<World, 'followers' | 'linked' | 'hostOf' | 'reach' | 'committed' | 'totals'>;
   /** The coordinator's replica, which is looked at between two steps. */
   readonly self: { read(round: number, look: () => Promise<void>): Promise<void> };
   readonly parameters: Pick<ParameterExchange, 'send' | 'takeSent'>;
@@ -153,8 +154,9 @@ export class Sharding {
     const owners = followers.filter(({ id }) => updating.some((share) => share.id === id));
     const linked = world.linked(owners) ? owners : [];
     const idsOf = (workers: readonly RemoteWorker[]) => workers.map(({ id }) => id);
+    const hosts = partsBy(linked, (worker) => world.hostOf(worker)).map(idsOf);
     const others = followers.filter((worker) => !linked.includes(worker));
-    const step = { shares: updating, linked: idsOf(linked), others: idsOf(others) };
+    const step = { shares: updating, hosts, others: idsOf(others) };
     for (const { worker } of this.#dealt) if (!owners.includes(worker)) this.#stale.add(worker);
     this.#last = { round: update.round, step };
     clearTimeout(this.#timer);
@@ -164,12 +166,13 @@ export class Sharding {
 
   /** A worker is gone: what it has updated may not have reached the others. */
   lost({ id }: { readonly id: number }): void {
-    if (this.#last?.step.linked.includes(id)) this.#help(() => true);
+    if (this.#hostsWith(id).length > 0) this.#help(() => true);
   }
 
-  /** A link between two workers is gone. */
+  /** A link between two workers is gone: what one of them would have passed on to others of its host may be missing too. */
   cut(one: number, other: number): void {
-    this.#help(({ id }) => id === one || id === other);
+    const without = [...this.#hostsWith(one), ...this.#hostsWith(other)].flat();
+    this.#help(({ id }) => without.includes(id));
   }
 
   close(): void {
@@ -183,7 +186,7 @@ export class Sharding {
     const { round, step } = this.#last;
     const late = world
       .followers()
-      .filter((worker) => step.linked.includes(worker.id) && worker.standing.owes(round) && whom(worker));
+      .filter((worker) => this.#hostsWith(worker.id).length > 0 && worker.standing.owes(round) && whom(worker));
     if (late.length === 0) return;
     self
       .read(round, async () => {
@@ -191,6 +194,11 @@ export class Sharding {
       })
       // The run is over, or goes on from elsewhere.
       .catch(() => {});
+  }
+
+  /** Hosts of a worker that the last step was exchanged with: one, or none. */
+  #hostsWith(id: number): ShardedStep['hosts'] {
+    return this.#last?.step.hosts.filter((host) => host.includes(id)) ?? [];
   }
 
   /** Workers that can have shares: none where their sums go through the coordinator. */

@@ -13,8 +13,8 @@ import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
 export interface ShardedStep {
   /** All that a step changes, in order. Shares of the coordinator, which has the state of all, are nobody else's at the time. */
   readonly shares: readonly ParameterShare[];
-  /** Members that send each other what they have updated. */
-  readonly linked: readonly number[];
+  /** Members that send each other what they have updated, host by host: each host is sent a number once, and passes it on. */
+  readonly hosts: readonly (readonly number[])[];
   /** Members that have everything from the coordinator. */
   readonly others: readonly number[];
 }
@@ -49,8 +49,9 @@ export class ParameterExchange {
   readonly #options: ParameterExchangeOptions;
   readonly #early: EarlyFrames;
   #round = -1;
-  /** Floats of each piece that comes from others, by where it begins, and those that are not here yet. */
-  #pieces = new Map<number, number>();
+  #hosts: ShardedStep['hosts'] = [];
+  /** Each piece that comes from others, by where it begins, and those that are not here yet. */
+  #pieces = new Map<number, ParameterShare>();
   #missing = new Set<number>();
   #waiting: Waiting | undefined;
   #sent = { bytes: 0, bytesBetweenHosts: 0 };
@@ -71,15 +72,16 @@ export class ParameterExchange {
   }
 
   /**
-   * Takes in what others have updated, and sends what this member has. Resolves when it has all. Rejects with what `abort` is given.
+   * Takes in what others have updated, passes it on, and sends what this member has. Resolves when it has all. Rejects with what `abort` is given.
    * @param update updates this member's share, while those of others arrive
    */
   async exchange(round: number, step: ShardedStep, update: () => Promise<void>): Promise<void> {
-    const { shares } = step;
+    const { shares, hosts } = step;
     const { self, refused } = this.#options;
     this.#round = round;
+    this.#hosts = hosts;
     const expected = self === 0 ? [] : exceptOf(shares, self).flatMap(piecesOf);
-    this.#pieces = new Map(expected.map(({ from, to }) => [from, to - from]));
+    this.#pieces = new Map(expected.map((piece) => [piece.from, piece]));
     this.#missing = new Set(this.#pieces.keys());
     const complete = new Promise<void>((resolve, reject) => {
       this.#waiting = { resolve, reject };
@@ -93,17 +95,11 @@ export class ParameterExchange {
     return complete;
   }
 
-  #sendTo(round: number, { shares, linked, others }: ShardedStep): void {
+  #sendTo(round: number, { shares, hosts, others }: ShardedStep): void {
     const { self } = this.#options;
     const mine = shares.filter(({ id }) => id === self);
-    if (self === 0) {
-      this.send(round, mine, linked);
-      for (const id of others) this.send(round, exceptOf(shares, id), [id]);
-    } else if (linked.includes(self)) {
-      // Everybody begins with another one.
-      const at = linked.indexOf(self);
-      this.send(round, mine, [...linked.slice(at + 1), ...linked.slice(0, at)]);
-    }
+    if (self === 0 || hosts.some((host) => host.includes(self))) this.send(round, mine, nextOf(hosts, self, self));
+    if (self === 0) for (const id of others) this.send(round, exceptOf(shares, id), [id]);
   }
 
   /** Sends ranges of the parameters as they are now to some members. */
@@ -113,7 +109,7 @@ export class ParameterExchange {
     for (const { from, to: end } of ranges.flatMap(piecesOf)) {
       const [at, floats] = [parameters + from * 4, end - from];
       // A copy: the next step changes the parameters, whoever is still to be sent these.
-      const payload = Uint8Array.from(new Uint8Array(memory.buffer, at, floats * 4));
+      const payload = new Uint8Array(new Uint8Array(memory.buffer, at, floats * 4));
       const header = sealSlab({
         kind: 'parameters',
         precision: 'float32',
@@ -142,13 +138,15 @@ export class ParameterExchange {
     }
     if (frame.round < this.#round) return;
     const start = frame.segment * UNIT;
-    const floats = this.#pieces.get(start);
-    if (floats === undefined) throw broken(from, frame, 'no piece begins there');
+    const piece = this.#pieces.get(start);
+    if (!piece) throw broken(from, frame, 'no piece begins there');
+    const floats = piece.to - piece.from;
     if (frame.precision !== 'float32' || frame.payload.length !== floats * 4)
       throw broken(from, frame, `expected ${floats} numbers of float32`);
     if (!this.#missing.has(start)) return;
     if (this.#put(frame, start, floats) !== frame.checksum) throw broken(from, frame, 'its checksum is wrong');
     this.#missing.delete(start);
+    this.send(frame.round, [piece], nextOf(this.#hosts, this.#options.self, piece.id));
     this.#settle();
   }
 
@@ -183,11 +181,26 @@ export class ParameterExchange {
 }
 
 /** As large as frames may be. */
-function piecesOf({ from, to }: ParameterRange): ParameterRange[] {
+function piecesOf<Range extends ParameterRange>(range: Range): Range[] {
+  const { from, to } = range;
   return Array.from({ length: Math.ceil((to - from) / LARGEST_SEGMENT) }, (_, i) => {
     const start = from + i * LARGEST_SEGMENT;
-    return { from: start, to: Math.min(start + LARGEST_SEGMENT, to) };
+    return { ...range, from: start, to: Math.min(start + LARGEST_SEGMENT, to) };
   });
+}
+
+/**
+ * To whom a member sends what one has updated: that one to all of its host, and to a member of each other host, which passes it on
+ * to the rest. Members of a host share out that work.
+ */
+function nextOf(hosts: ShardedStep['hosts'], self: number, owner: number): number[] {
+  const home = hosts.find((host) => host.includes(owner)) ?? [];
+  const rank = Math.max(0, home.indexOf(owner));
+  const heads = hosts.filter((host) => host !== home).map((host) => host[rank % host.length]);
+  // Everybody begins with another one.
+  if (self === owner) return [...heads, ...home.slice(rank + 1), ...home.slice(0, rank)];
+  if (!heads.includes(self)) return [];
+  return hosts.find((host) => host.includes(self))!.filter((id) => id !== self);
 }
 
 const broken = (from: number, { segment, round, payload }: SlabFrame, why: string): WireError =>

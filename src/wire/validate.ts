@@ -89,7 +89,7 @@ const range: Check = (value, name) => {
 const shares = list(mostMembers, record({ id: member, from: floats16, to: floats16 }));
 const sharded = record({
   shares,
-  linked: list(mostMembers, member),
+  hosts: list(mostMembers, list(mostMembers, member)),
   others: list(mostMembers, member),
 });
 

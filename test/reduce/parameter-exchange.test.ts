@@ -78,7 +78,7 @@ describe('shares', () => {
 describe('an exchange', () => {
   it('gives everybody all, from peers or from the coordinator, early or late, once or twice', async () => {
     const world = members([1, 2, 3, 4], dealShares(trainable, [1, 2, 3]));
-    const step = { shares: world.shares, linked: [1, 2, 3], others: [4] };
+    const step = { shares: world.shares, hosts: [[1, 2, 3]], others: [4] };
     const first = [0, 1].map((id) => world.of(id).exchange(5, step, updated));
     await settled();
     world.sent.push(...world.sent);
@@ -91,9 +91,54 @@ describe('an exchange', () => {
     expect(world.refused).toEqual([]);
   });
 
+  it('sends each host every number of others once; members of it share out what they pass on', async () => {
+    const hosts = [[1, 4, 6], [2, 5], [3]];
+    const ids = [1, 2, 3, 4, 5];
+    const world = members([...ids, 6], dealShares(trainable, [...ids, 0]));
+    const ends = [0, ...ids, 6].map((id) =>
+      world.of(id).exchange(0, { shares: world.shares, hosts, others: [] }, updated),
+    );
+    const sent: Sent[] = [];
+    for (let i = 0; i < 3; i++) {
+      await settled();
+      sent.push(...world.sent);
+      world.deliver();
+    }
+    await Promise.all(ends);
+    expect([...ids, 6].map(world.missing)).toEqual([-1, -1, -1, -1, -1, -1]);
+    const hostOf = (id: number) => hosts.findIndex((host) => host.includes(id));
+    const payload = (of: (one: Sent) => boolean) =>
+      sent.filter(of).reduce((sum, { bytes }) => sum + bytes.length - 32, 0);
+    const shareOf = (host: readonly number[]) =>
+      world.shares.filter(({ id }) => host.includes(id)).reduce((sum, { from, to }) => sum + to - from, 0);
+    for (const [i, host] of hosts.entries()) {
+      const crossed = payload(({ from, to }) => hostOf(to) === i && hostOf(from) !== i);
+      expect(crossed).toBe(4 * (trainable - shareOf(host)));
+      // Each of its members has all that it has not updated, and nothing twice.
+      for (const id of host) expect(payload(({ to }) => to === id)).toBe(4 * (trainable - shareOf([id])));
+    }
+    // The first two of the largest host each pass something on.
+    for (const id of [1, 4])
+      expect(payload(({ from, to }) => from === id && hostOf(to) === 0)).toBeGreaterThan(2 * 4 * shareOf([id]));
+  });
+
+  it('goes on where who would have passed something on is gone', async () => {
+    const world = members([1, 2, 3], dealShares(trainable, [1, 2, 3]));
+    const step = { shares: world.shares, hosts: [[1], [2, 3]], others: [] };
+    const ends = [0, 1, 3].map((id) => world.of(id).exchange(0, step, updated));
+    await settled();
+    world.deliver();
+    expect(world.missing(3)).not.toBe(-1);
+    world.of(0).send(0, [world.shares[0], world.shares[1]], [3]);
+    world.of(0).send(0, [world.shares[1]], [1]);
+    world.deliver();
+    await Promise.all(ends);
+    expect([1, 3].map(world.missing)).toEqual([-1, -1]);
+  });
+
   it('whose member is gone ends with what the coordinator sends', async () => {
     const world = members([1, 2, 3]);
-    const step = { shares: world.shares, linked: [1, 2, 3], others: [] };
+    const step = { shares: world.shares, hosts: [[1, 2, 3]], others: [] };
     const ends = [0, 1, 2].map((id) => world.of(id).exchange(0, step, updated));
     await settled();
     world.deliver();
@@ -107,7 +152,7 @@ describe('an exchange', () => {
   it('has the coordinator send what nobody else has', async () => {
     const [one, two] = dealShares(trainable, [1, 2]);
     const world = members([1], [one, { ...two, id: 0 }]);
-    const step = { shares: world.shares, linked: [1], others: [] };
+    const step = { shares: world.shares, hosts: [[1]], others: [] };
     const ends = [1, 0].map((id) => world.of(id).exchange(0, step, updated));
     await settled();
     world.deliver();
@@ -117,7 +162,7 @@ describe('an exchange', () => {
 
   it('that is given up rejects, and one that is overtaken resolves', async () => {
     const world = members([1, 2]);
-    const step = { shares: world.shares, linked: [1, 2], others: [] };
+    const step = { shares: world.shares, hosts: [[1, 2]], others: [] };
     const given = world.of(1).exchange(0, step, updated);
     world.of(1).abort(new Error('the line is gone'));
     await expect(given).rejects.toThrow('the line is gone');
@@ -131,7 +176,7 @@ describe('an exchange', () => {
     ['half of a piece', (bytes) => bytes.subarray(0, bytes.length / 2 + 16), /expected \d+ numbers/],
   ])('does not take %s', async (_, damage, problem) => {
     const world = members([1, 2]);
-    const step = { shares: world.shares, linked: [1, 2], others: [] };
+    const step = { shares: world.shares, hosts: [[1, 2]], others: [] };
     void world.of(1).exchange(0, step, updated);
     void world.of(2).exchange(0, step, updated);
     await settled();
@@ -143,7 +188,7 @@ describe('an exchange', () => {
 
   it('takes in what others have updated while it updates its own, and sends that only then', async () => {
     const world = members([1, 2]);
-    const step = { shares: world.shares, linked: [1, 2], others: [] };
+    const step = { shares: world.shares, hosts: [[1, 2]], others: [] };
     let update = () => {};
     const end = world.of(1).exchange(
       0,
@@ -165,7 +210,7 @@ describe('an exchange', () => {
 
   it('keeps no more of what comes too early than it was told to', async () => {
     const world = members([1, 2]);
-    void world.of(2).exchange(9, { shares: world.shares, linked: [1, 2], others: [] }, updated);
+    void world.of(2).exchange(9, { shares: world.shares, hosts: [[1, 2]], others: [] }, updated);
     await settled();
     const frames = [...world.sent];
     expect(() => {

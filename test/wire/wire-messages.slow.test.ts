@@ -43,7 +43,7 @@ describe('a message', () => {
   const range = { from: 32, to: 48 };
   const commit = (share: object) => ({
     ...samples.commit,
-    sharded: { shares: [{ id: 2, from: 0, to: 32 }, share], linked: [2, 3], others: [4] },
+    sharded: { shares: [{ id: 2, from: 0, to: 32 }, share], hosts: [[2, 3]], others: [4] },
   });
 
   it('may say who updates what, and whose state comes', () => {
@@ -147,7 +147,7 @@ describe('a message', () => {
     for (const kind of ['challenge', 'hello', 'peerHello'] as const) {
       const newer = { ...samples[kind], protocol: 77, nonce: 'another form', extra: 1 };
       expect(() => throughWire(newer)).toThrow(RefusedError);
-      expect(() => throughWire(newer)).toThrow(/version 77 of the protocol, this side version 9/);
+      expect(() => throughWire(newer)).toThrow(/version 77 of the protocol, this side version 10/);
     }
   });
 
