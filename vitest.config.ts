@@ -44,9 +44,9 @@ export default defineConfig({
     globalSetup: ['test/support/build.ts', 'test/support/scratch.ts'],
     setupFiles: ['test/support/one-core.ts'],
     server: { deps: { external: [inDist] } },
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     // Hooks train the runs that the tests of a file look at.
-    hookTimeout: 60_000,
+    hookTimeout: 180_000,
     // What is waited for comes at once where the machine has time: where it has none, only the wait is longer.
     expect: { poll: { timeout: 20_000 } },
     // For tests that load ONNX Runtime themselves; the program sets it by itself.

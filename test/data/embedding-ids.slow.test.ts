@@ -199,7 +199,7 @@ describe('ids that the model computes and that have no row', () => {
     await trained(file, ['model.layers.1.embedding.inputDim=9'], path('runs'));
   });
 
-  it('end a run that workers compute, once none is left', { timeout: 60_000 }, async () => {
+  it('end a run that workers compute, once none is left', async () => {
     await withCluster(async (cluster) => {
       const coordinator = cluster.host(configWith(highest.options), { minWorkers: 1 });
       cluster.guest(await urlOf(coordinator), 'a');

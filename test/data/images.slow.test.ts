@@ -40,7 +40,7 @@ describe('digits in PNG files', () => {
     expect(row).toBe(count);
   });
 
-  it('are learnt, with a folder of their own for the test', { timeout: 120_000 }, async () => {
+  it('are learnt, with a folder of their own for the test', async () => {
     const data = { source: 'images', greyscale: true, validation: 0.1, stratify: true };
     const file = writeConfig(root, 'images', {
       data: { ...data, dir: await exportDigits(600, 0), test: await exportDigits(100, 99) },

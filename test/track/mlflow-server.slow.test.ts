@@ -80,4 +80,4 @@ it('has the points of the log once, with their times, and a model for each end o
   expect(nodes).toBeGreaterThan(0);
   const expected = await namedRows(run, [[7], [-1]], { model: 'best', top: undefined });
   expect(predicted.output).toEqual(expected.map((row) => [expect.closeTo(numbersOf(row)[0], 5)]));
-}, 120_000);
+});

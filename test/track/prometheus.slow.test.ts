@@ -111,4 +111,4 @@ it('reads what the run told', async () => {
     await once(server, 'exit');
     await metrics.close();
   }
-}, 60_000);
+});

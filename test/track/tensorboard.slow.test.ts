@@ -69,7 +69,7 @@ beforeAll(async () => {
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
-}, 60_000);
+});
 
 const checkpoint = (step: number) => join(run, 'checkpoints', `step-${String(step).padStart(8, '0')}`);
 const close = (points: (readonly [number, number])[]) =>

@@ -79,7 +79,7 @@ function onDevice(name: Name): ReturnType<typeof run> {
 }
 
 for (const name of Object.keys(configs) as Name[]) {
-  it(`20 steps of ${name} have the losses of the processor`, { timeout: 120_000 }, async () => {
+  it(`20 steps of ${name} have the losses of the processor`, async () => {
     const { losses: wanted } = await run(name);
     const { losses: found } = await onDevice(name);
     expect(wanted.length).toBe(20);
@@ -87,7 +87,7 @@ for (const name of Object.keys(configs) as Name[]) {
   });
 }
 
-it('a run that is stopped and goes on comes to the bits of one that was not', { timeout: 120_000 }, async () => {
+it('a run that is stopped and goes on comes to the bits of one that was not', async () => {
   const { sha256 } = await onDevice('mlp');
   const end = await onSwiftshader(async () => {
     const out = newPath();
@@ -98,7 +98,7 @@ it('a run that is stopped and goes on comes to the bits of one that was not', { 
   expect(end.sha256).toBe(sha256);
 });
 
-it('a world has workers with and without the device where that is allowed, and says so', { timeout: 120_000 }, () =>
+it('a world has workers with and without the device where that is allowed, and says so', () =>
   withCluster(async (cluster) => {
     vi.stubEnv('VK_DRIVER_FILES', swiftshader.VK_DRIVER_FILES);
     const host = cluster.host({ ...common, ...configs.mlp }, { allowMixedNumerics: true, minWorkers: 2 });
@@ -109,5 +109,4 @@ it('a world has workers with and without the device where that is allowed, and s
     expect(await host.until('summary')).toMatchObject({ reproducible: false });
     expect([await host.ended, await card.ended]).toEqual([0, 0]);
     vi.unstubAllEnvs();
-  }),
-);
+  }));

@@ -6,9 +6,7 @@ import { trained } from '../support/runs.js';
 
 const folder = temporaryFolder();
 
-it('configs/digits.yaml reaches 98 % on the test split in one epoch of small batches, from half of its data', {
-  timeout: 120_000,
-}, async () => {
+it('configs/digits.yaml reaches 98 % on the test split in one epoch of small batches, from half of its data', async () => {
   const { start, end } = await trained(
     configFile('digits.yaml'),
     ['data.examples=6000', 'training.epochs=1', 'training.batchSize=16'],

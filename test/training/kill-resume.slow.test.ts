@@ -29,7 +29,7 @@ const file = writeConfig(folder, 'killed', {
   checkpoint: { everySteps: 20, everyEpochs: 3, keep: 3 },
 });
 
-it('ends with the parameters of the undisturbed run and a complete ledger', { timeout: 180_000 }, async () => {
+it('ends with the parameters of the undisturbed run and a complete ledger', async () => {
   const undisturbed = await trained(file, [], join(folder, 'undisturbed'));
   const random = lcg(20);
   const run = join(folder, 'runs', 'killed-1');

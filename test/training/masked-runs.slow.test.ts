@@ -59,7 +59,7 @@ const ways: [string, string, string[], string[]][] = [
 ];
 
 describe.each(ways)('%s', (_, file, set, worlds) => {
-  it('gives the same bits on one thread, in parts, and on two workers', { timeout: 60_000 }, async () => {
+  it('gives the same bits on one thread, in parts, and on two workers', async () => {
     const alone = await trained(file, set, newPath(), 1);
     expect(Number.isFinite(alone.end.validation!.loss)).toBe(true);
     // On as many threads as no world has.

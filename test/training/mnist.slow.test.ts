@@ -16,9 +16,7 @@ const missing = !existsSync(mnistFolder) && `there is no folder ${mnistFolder}`;
 skipIf(missing).describe('configs/mnist.yaml', () => {
   const folder = temporaryFolder();
 
-  it('reaches 96.5 % on the held-out test images in 2 of its 5 epochs, of small batches', {
-    timeout: 120_000,
-  }, async () => {
+  it('reaches 96.5 % on the held-out test images in 2 of its 5 epochs, of small batches', async () => {
     const overrides = [`data.dir=${mnistFolder}`, 'training.epochs=2', 'training.batchSize=32'];
     const { start, epochs, end } = await trained(config, overrides, folder);
     expect(start).toMatchObject({ engine: 'onnx', training: 8000, validation: 1000, test: 1000, epochs: 2 });

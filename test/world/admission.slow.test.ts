@@ -34,7 +34,7 @@ let sha256: string;
 beforeAll(async () => {
   identity = await workerIdentity('other', 'membership');
   sha256 = (await trained(file, [], join(folder, 'alone'))).end.sha256;
-}, 60_000);
+});
 
 /** A worker that ends by itself. */
 async function worker(url: string, args: readonly string[], run = lockstepServed) {
@@ -71,7 +71,7 @@ describe('a run on loopback', () => {
     coordinator = cluster.coordinator(config);
     url = await urlOf(coordinator);
     port = Number(new URL(url).port);
-  }, 60_000);
+  });
   afterAll(() => cluster.close());
 
   /** What the coordinator says of those who could not join; strangers are told of once a second. */

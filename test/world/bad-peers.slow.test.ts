@@ -75,7 +75,7 @@ beforeAll(async () => {
   honest = cluster.worker(slow.url, { name: 'honest' });
   await coordinator.until('epoch', ({ epoch }) => epoch === 5);
   before = highWater();
-}, 60_000);
+});
 afterAll(async () => {
   await cluster.close();
   await slow.close();

@@ -8,7 +8,7 @@ const patient = chaosConfig('star', 8, 30);
 let quiet: Outcome;
 beforeAll(async () => {
   quiet = await quietOutcome(config);
-}, 60_000);
+});
 
 /** One run for each line. They wait most of the time, and where that is looked at, by a coordinator that does nothing else. */
 const runs: readonly (readonly [object, readonly Kind[], string[]])[] = [

@@ -25,7 +25,7 @@ const worlds: readonly { readonly hosts: readonly string[]; readonly own?: numbe
   { hosts: ['a', 'b', 'b', 'a', 'b'], set: 'cluster.optimizerState=sharded' },
 ];
 
-it.each(['star', 'butterfly'])('%s: mixed hosts come to the bits of one machine', { timeout: 120_000 }, async (way) => {
+it.each(['star', 'butterfly'])('%s: mixed hosts come to the bits of one machine', async (way) => {
   const alone = resultOf(await trained(config, [], newPath(), 2));
   for (const { hosts, own = 0, set } of worlds) {
     const workers = hosts.map((host) => ({ threads: 1, ...(host === 'here' ? {} : { hostId: host }) }));

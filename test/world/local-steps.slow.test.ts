@@ -184,5 +184,5 @@ describe('a worker that is lost', () => {
       ] as const)
         await chaos.suffer('closed socket', phase);
     });
-  }, 60_000);
+  });
 });

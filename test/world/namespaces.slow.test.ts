@@ -77,7 +77,7 @@ skipIf(reason).describe('hosts that are apart', () => {
       const config = writeConfig(folder, 'alone', { ...model, training: training(epochs) });
       hashes.set(epochs, (await trained(config, [], folder, 1)).end.sha256);
     }
-  }, 60_000);
+  });
   afterEach(stop);
 
   it('come to the hash of one machine far away, with lost packets', async () => {

@@ -76,7 +76,7 @@ describe('images', () => {
     return { workers: [1, 1].map((threads) => ({ threads, local: { data, seed }, cache: newPath() })) };
   };
 
-  it('come to the result of two threads on one machine', { timeout: 120_000 }, async () => {
+  it('come to the result of two threads on one machine', async () => {
     const alone = await trained(images, [], newPath(), 2);
     const sent = new Map<string, number>();
     const { training, batchSize, shards } = alone.start;

@@ -118,7 +118,7 @@ describe('a worker that is lost', () => {
       for (const phase of ['receiving parameters', 'sending gradients', 'committing'] as const)
         await chaos.suffer('closed socket', phase);
     });
-  }, 60_000);
+  });
 
   it('from its peers, in any way, changes nothing', async () => {
     await chaotic(configs[1], quiet, async (chaos) => {
@@ -127,7 +127,7 @@ describe('a worker that is lost', () => {
         await (await chaos.strike(kind, 'sending parameters', 'a')).next;
       }
     });
-  }, 60_000);
+  });
 
   it('by SIGKILL in any phase, or by SIGSTOP, changes nothing', async () => {
     const faults = async (chaos: Chaos) => {
@@ -135,5 +135,5 @@ describe('a worker that is lost', () => {
       for (const phase of ['sending its share', 'sending parameters'] as const) await chaos.suffer('SIGSTOP', phase);
     };
     await chaotic(configs[1], quiet, faults, ['a']);
-  }, 120_000);
+  });
 });

@@ -85,13 +85,13 @@ describe.each(transports)('over %s a listener', (_, transport) => {
   });
 
   it('drops a stranger that does not answer the challenge in time', async () => {
-    const { url, refusals } = await host({ patience: 0.2 });
+    const { url, refusals } = await host({ patience: 1 });
     await (await stranger(url)).closed;
     await expect.poll(() => refusals).toEqual([expect.stringMatching(/connection lost/)]);
     const { connection } = await join(url);
     const { closed } = recorded(connection);
     // Who is admitted has all the time there is.
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 1200));
     expect(await Promise.race([closed, 'open'])).toBe('open');
   });
 
