@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { Command, Option } from 'commander';
 import { ConfigError } from '../src/errors.js';
 import { jsonLine } from '../src/report/json.js';
@@ -61,6 +62,8 @@ async function showRuns(
   const token = tokenOf(flags) ?? randomBytes(16).toString('base64url');
   const { serveRuns } = await import('../src/ui/serve-runs.js');
   await untilInterrupted({ said: () => {} }, async (signal, exitCode) => {
+    // Runs come first.
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
     const server = await serveRuns({ folder, host, port, token });
     const url = `${server.url}#token=${encodeURIComponent(token)}`;
     process.stdout.write(json ? jsonLine({ event: 'ui', url, folder }) : `runs in ${folder}: ${url}\n`);

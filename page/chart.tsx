@@ -29,6 +29,8 @@ export interface ChartProps {
 
 const dashes = [[], [6, 4], [2, 3]];
 const colours = 6;
+/** Pixels. */
+const height = 240;
 
 const colourOf = (number: number, name = 'c'): string =>
   getComputedStyle(document.documentElement)
@@ -65,7 +67,7 @@ function optionsOf({ lines, axis, isLogX, zoomed }: ChartProps, width: number, h
     ...(label && { label }),
   });
   return {
-    ...{ width, height: 240, legend: { live: lines.length < 7 } },
+    ...{ width, height, legend: { live: lines.length < 7 } },
     cursor: { sync: { key: 'curves' }, drag: { x: true, y: false, setScale: false } },
     scales: { x: { time: false, distr: isLogX ? 3 : 1 }, y: { distr: hasY ? 3 : 1 } },
     axes: [
@@ -115,12 +117,78 @@ function told({ title, lines, axis }: ChartProps): string {
   return `${title} by ${axis}. ${said.join('; ')}`;
 }
 
+/** Whoever looks at charts draws them: what nobody sees waits, and is drawn when it comes into sight, or is printed. */
+class Plot {
+  readonly #place: HTMLDivElement;
+  #plot: uPlot | undefined;
+  #shape = '';
+  #isSeen = false;
+  /** What is to be drawn. */
+  #wanted: { readonly props: ChartProps; readonly shape: string };
+  #isStale = true;
+  readonly #ends: () => void;
+
+  constructor(place: HTMLDivElement, props: ChartProps, shape: string) {
+    this.#place = place;
+    this.#wanted = { props, shape };
+    const sight = new IntersectionObserver((entries) => {
+      this.#isSeen = entries.at(-1)!.isIntersecting;
+      if (this.#isSeen && this.#isStale) this.#draw();
+    });
+    sight.observe(place);
+    const size = new ResizeObserver(() => {
+      const width = place.clientWidth;
+      if (width > 0 && width !== this.#plot?.width) this.#plot?.setSize({ width, height });
+    });
+    size.observe(place);
+    const whole = () => this.#isStale && this.#draw();
+    addEventListener('beforeprint', whole);
+    // Colours are those of light or dark: they are read anew.
+    const scheme = matchMedia('(prefers-color-scheme: dark)');
+    const again = () => {
+      this.#shape = '';
+      this.show(this.#wanted.props, this.#wanted.shape);
+    };
+    scheme.addEventListener('change', again);
+    this.#ends = () => {
+      sight.disconnect();
+      size.disconnect();
+      removeEventListener('beforeprint', whole);
+      scheme.removeEventListener('change', again);
+      this.#plot?.destroy();
+    };
+  }
+
+  /** @param shape what has to be the same for a chart to go on with other numbers */
+  show(props: ChartProps, shape: string): void {
+    this.#wanted = { props, shape };
+    this.#isStale = true;
+    if (this.#isSeen) this.#draw();
+  }
+
+  close(): void {
+    this.#ends();
+  }
+
+  #draw(): void {
+    const { props, shape } = this.#wanted;
+    this.#isStale = false;
+    const { data, hasY } = shown(props);
+    const made = `${shape}${hasY}`;
+    if (this.#plot === undefined || this.#shape !== made) {
+      this.#plot?.destroy();
+      this.#plot = new uPlot(optionsOf(props, this.#place.clientWidth, hasY), data, this.#place);
+      this.#shape = made;
+    } else this.#plot.setData(data, true);
+    const { range } = props;
+    if (range) this.#plot.setScale('x', { min: range[0], max: range[1] });
+  }
+}
+
 export function Chart(props: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
-  const chart = useRef<{ plot: uPlot; shape: string } | undefined>(undefined);
+  const plot = useRef<Plot | undefined>(undefined);
   const { lines, axis, isLogX, isLogY, range, title, note } = props;
-  const last = useRef(props);
-  last.current = props;
   const shape = JSON.stringify([
     axis,
     isLogX,
@@ -128,43 +196,14 @@ export function Chart(props: ChartProps) {
     lines.map(({ label, colour, isFaint, y }) => [label, colour, isFaint, y.length < 30]),
   ]);
   useEffect(() => {
-    const { data, hasY } = shown(props);
-    const made = `${shape}${hasY}`;
-    if (chart.current?.shape !== made) {
-      chart.current?.plot.destroy();
-      const plot = new uPlot(optionsOf(props, place.current!.clientWidth, hasY), data, place.current!);
-      chart.current = { plot, shape: made };
-    } else chart.current.plot.setData(data, true);
-    if (range) chart.current.plot.setScale('x', { min: range[0], max: range[1] });
-  }, [lines, shape, range]);
-  useEffect(() => {
-    const watch = new ResizeObserver(() => {
-      const width = place.current?.clientWidth ?? 0;
-      if (width > 0) chart.current?.plot.setSize({ width, height: 240 });
-    });
-    watch.observe(place.current!);
-    // Colours are those of light or dark: they are read anew.
-    const scheme = matchMedia('(prefers-color-scheme: dark)');
-    const redraw = () => {
-      chart.current?.plot.destroy();
-      const { data, hasY } = shown(last.current);
-      chart.current = {
-        plot: new uPlot(optionsOf(last.current, place.current!.clientWidth, hasY), data, place.current!),
-        shape: '',
-      };
-    };
-    scheme.addEventListener('change', redraw);
-    return () => {
-      watch.disconnect();
-      scheme.removeEventListener('change', redraw);
-      chart.current?.plot.destroy();
-      chart.current = undefined;
-    };
+    plot.current = new Plot(place.current!, props, shape);
+    return () => plot.current?.close();
   }, []);
+  useEffect(() => plot.current?.show(props, shape), [lines, shape, range]);
   return (
     <figure class="chart" data-title={title} data-points={lines[0]?.y.length ?? 0}>
       <figcaption>{title}</figcaption>
-      <div ref={place} role="img" aria-label={told(props)} />
+      <div ref={place} class="plot" role="img" aria-label={told(props)} />
       {note && <p class="note">{note}</p>}
     </figure>
   );

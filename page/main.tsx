@@ -12,31 +12,32 @@ import { TokenForm } from './token-form';
 
 /** Runs that are drawn at once. */
 const mostDrawn = 12;
-/** Milliseconds between two looks at what goes on changing. */
+/** Milliseconds between two looks at what goes on changing, at least. */
 const interval = 700;
 
 const inAddress = () => new URLSearchParams(location.hash.slice(1)).getAll('run');
 
-/** Calls of a function at most once an interval, the last one always. */
+/** Calls of a function at most once an interval, and never while nobody sees the page: the last one always. */
 function useThrottled(work: () => void): () => void {
   const state = useRef<{ work: () => void; timer?: number; isWanted?: boolean }>({ work });
   state.current.work = work;
-  return useCallback(() => {
+  const call = useCallback(() => {
     const { current } = state;
-    if (current.timer !== undefined) {
-      current.isWanted = true;
-      return;
-    }
+    current.isWanted = true;
+    if (current.timer !== undefined || document.hidden) return;
+    current.isWanted = false;
     current.work();
-    const again = () => {
+    current.timer = window.setTimeout(() => {
       current.timer = undefined;
-      if (!current.isWanted) return;
-      current.isWanted = false;
-      current.work();
-      current.timer = window.setTimeout(again, interval);
-    };
-    current.timer = window.setTimeout(again, interval);
+      if (current.isWanted) call();
+    }, interval);
   }, []);
+  useEffect(() => {
+    const seen = () => state.current.isWanted && call();
+    document.addEventListener('visibilitychange', seen);
+    return () => document.removeEventListener('visibilitychange', seen);
+  }, []);
+  return call;
 }
 
 function App() {
@@ -48,7 +49,7 @@ function App() {
   const [line, setLine] = useState<'open' | 'lost'>('lost');
   const [isTokenWanted, wantToken] = useState(false);
   const [beat, setBeat] = useState(0);
-  const changed = useRef(new Set<string>());
+  const changed = useRef({ change: new Set<string>(), grown: new Set<string>() });
   const drawn = chosen.slice(0, mostDrawn);
   const colours = useMemo(() => new Map(drawn.map((name, i) => [name, i])), [drawn.join('\n')]);
 
@@ -79,9 +80,10 @@ function App() {
   };
   const refresh = useThrottled(() => {
     void list();
-    const names = drawn.filter((name) => changed.current.has(name) || changed.current.has('*'));
-    if (names.length > 0 || (opened && changed.current.has(opened))) setBeat((before) => before + 1);
-    changed.current.clear();
+    const { change, grown } = changed.current;
+    if (change.has('*') || (opened && change.has(opened))) setBeat((before) => before + 1);
+    const names = drawn.filter((name) => grown.has(name) || grown.has('*'));
+    for (const names of [change, grown]) names.clear();
     void draw(names);
   });
   useEffect(() => {
@@ -90,7 +92,9 @@ function App() {
       await list();
       follow(({ kind, runs: names }) => {
         if (kind === 'open' || kind === 'lost') setLine(kind);
-        for (const name of kind === 'reset' ? ['*'] : names) changed.current.add(name);
+        const { change, grown } = changed.current;
+        if (kind === 'reset') for (const names of [change, grown]) names.add('*');
+        else for (const name of names) (kind === 'grown' ? grown : change).add(name);
         if (kind !== 'lost') refresh();
       });
     })();

@@ -3,9 +3,9 @@
  * worker; where a browser has none, each tab has a stream of its own.
  */
 
-/** What is passed on: `change` with names of runs, `reset` where anything may have changed, `open` and `lost`. */
+/** What is passed on: `change` with names of runs, `grown` where that is true of their curves alone, `reset` where anything may have changed, `open` and `lost`. */
 export interface StreamMessage {
-  readonly kind: 'change' | 'reset' | 'open' | 'lost';
+  readonly kind: 'change' | 'grown' | 'reset' | 'open' | 'lost';
   readonly runs: readonly string[];
 }
 
@@ -20,7 +20,7 @@ function listen(tell: (message: StreamMessage) => void): void {
     if (source.readyState !== EventSource.CLOSED) return;
     setTimeout(() => listen(tell), patience);
   };
-  for (const kind of ['change', 'reset'] as const) {
+  for (const kind of ['change', 'grown', 'reset'] as const) {
     source.addEventListener(kind, ({ data }) => tell({ kind, runs: JSON.parse(data) }));
   }
 }
@@ -29,7 +29,7 @@ if (typeof document === 'undefined') {
   const ports = new Set<MessagePort>();
   let last: StreamMessage = { kind: 'lost', runs: [] };
   listen((message) => {
-    if (message.kind !== 'change') last = message;
+    if (message.kind !== 'change' && message.kind !== 'grown') last = message;
     for (const port of ports) port.postMessage(message);
   });
   const scope = self as unknown as { onconnect: (event: MessageEvent) => void };

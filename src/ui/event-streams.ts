@@ -7,15 +7,17 @@ const mostStreams = 128;
 const mostWaiting = 1 << 18;
 /** Changes that a page which comes back may have missed. */
 const mostKept = 500;
-/** Runs that are named; of more, a page asks for all. */
-const mostNamed = 200;
 /** Milliseconds between signs of life, which tell both sides that the other is there. */
 const heartbeat = 15_000;
 
+/** `grown`: curves are longer, and no more; `change`: anything else may be new. */
+export type ChangeKind = 'change' | 'grown';
+
 interface Change {
   readonly id: number;
-  /** Names; undefined for any. */
-  readonly runs: readonly string[] | undefined;
+  readonly kind: ChangeKind;
+  /** Names. */
+  readonly runs: readonly string[];
 }
 
 export class EventStreams {
@@ -45,8 +47,8 @@ export class EventStreams {
   }
 
   /** @param runs names of those that changed */
-  tell(runs: readonly string[]): void {
-    const change = { id: ++this.#count, runs: runs.length > mostNamed ? undefined : runs };
+  tell(kind: ChangeKind, runs: readonly string[]): void {
+    const change = { id: ++this.#count, kind, runs };
     this.#kept.push(change);
     if (this.#kept.length > mostKept) this.#kept.shift();
     this.#write(this.#textOf(change));
@@ -57,9 +59,8 @@ export class EventStreams {
     for (const response of this.#open) response.destroy();
   }
 
-  #textOf({ id, runs }: Change): string {
-    const [kind, names] = runs === undefined ? ['reset', []] : ['change', runs];
-    return `id: ${this.#era}-${id}\nevent: ${kind}\ndata: ${JSON.stringify(names)}\n\n`;
+  #textOf({ id, kind, runs }: Change): string {
+    return `id: ${this.#era}-${id}\nevent: ${kind}\ndata: ${JSON.stringify(runs)}\n\n`;
   }
 
   /** What a page has to hear that says what it heard last: all of it where that is not known any more. */

@@ -20,8 +20,11 @@ export interface ListedRun {
 interface KnownRun {
   readonly run: SummarizedRun;
   mark: string;
+  curveMark: string;
   isSummarized: boolean;
 }
+
+const unseen = { mark: '', curveMark: '', isSummarized: false };
 
 export class RunList {
   readonly folder: string;
@@ -61,17 +64,25 @@ export class RunList {
     return { keys, runs: runs.sort((a, b) => b.changed - a.changed) };
   }
 
-  /** Looks which runs have changed since the last look. @returns their names, new ones and those that are gone too */
+  /** Looks which runs have changed since the last look, but for their curves. @returns their names, new ones and those that are gone too */
   look(): string[] {
-    const gone = this.#find();
+    return [...this.#find(), ...this.#changedIn('mark')];
+  }
+
+  /** Looks whose curves have changed since the last such look. */
+  lookAtCurves(): string[] {
+    return this.#changedIn('curveMark');
+  }
+
+  #changedIn(which: 'mark' | 'curveMark'): string[] {
     const changed: string[] = [];
     for (const [name, known] of this.#known) {
-      const { mark } = known.run;
-      if (mark === known.mark) continue;
-      known.mark = mark;
+      const mark = known.run[which];
+      if (mark === known[which]) continue;
+      known[which] = mark;
       changed.push(name);
     }
-    return [...gone, ...changed];
+    return changed;
   }
 
   /** Sums up the runs of these names. */
@@ -91,7 +102,7 @@ export class RunList {
     for (const name of gone) this.#known.delete(name);
     for (const name of there) {
       if (this.#known.has(name)) continue;
-      this.#known.set(name, { run: new SummarizedRun(join(this.folder, name), name), mark: '', isSummarized: false });
+      this.#known.set(name, { run: new SummarizedRun(join(this.folder, name), name), ...unseen });
     }
     return gone;
   }

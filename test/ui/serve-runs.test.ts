@@ -122,6 +122,13 @@ describe('the list', () => {
       best: { metric: 'loss', value: 0.25 },
     });
     expect((await read('api/runs')).keys).toContain('training.epochs');
+    // A longer curve is told as that alone: there is nothing else to ask for.
+    await eventually('curves', () => lines.join('').includes('event: grown'));
+    const { length } = lines.join('');
+    appendFileSync(metrics, stepLine(5001, 0.1));
+    await eventually('more of a curve', () => lines.join('').slice(length).includes('event: grown\ndata: ["a-1"]'));
+    expect(lines.join('').slice(length)).not.toContain('event: change');
+    expect((await listed()).summary.step).toBe(5001);
     // What came while it was away is told to a page that comes back.
     const [, id] = /id: (\w+-1)\n/.exec(lines.join(''))!;
     stream.destroy();
