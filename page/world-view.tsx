@@ -8,6 +8,22 @@ export interface WorldViewProps {
   readonly isRunning: boolean;
 }
 
+/** Lost workers that the table has. */
+const mostLost = 20;
+
+/** What was said last of each worker that is lost, the newest first: until it is back, or the run is begun anew. */
+function lostOf(events: readonly LogEvent[]): LogEvent[] {
+  const lost = new Map<unknown, LogEvent>();
+  for (const event of events) {
+    if (event.event === 'start') lost.clear();
+    else if (event.event === 'worker') {
+      lost.delete(event.name);
+      if (event.change === 'lost') lost.set(event.name, event);
+    }
+  }
+  return [...lost.values()].reverse().slice(0, mostLost);
+}
+
 const parts = [
   ['computing', 'computeSeconds', 'c0'],
   ['exchanging', 'exchangeSeconds', 'c1'],
@@ -78,6 +94,9 @@ function Line({ changes }: { readonly changes: readonly LogEvent[] }) {
 
 export function WorldView({ world, events, isRunning }: WorldViewProps) {
   const changes = events.filter(({ event }) => event === 'worker');
+  const lost = lostOf(events);
+  // One that is lost while the table was written.
+  const isLost = (name: string) => lost.some((event) => event.name === name);
   if (!world && changes.length === 0) return null;
   return (
     <>
@@ -99,21 +118,34 @@ export function WorldView({ world, events, isRunning }: WorldViewProps) {
               </tr>
             </thead>
             <tbody>
-              {world.workers.map((worker) => (
-                <tr key={worker.name}>
+              {lost.map((event) => (
+                <tr key={`lost ${event.name}`} class="lost">
                   <th scope="row">
-                    {worker.name} ({worker.address})
+                    {shownText(event.name, 200)} ({shownText(event.address, 200)})
                   </th>
-                  <td>{worker.state}</td>
-                  <td>{worker.threads}</td>
-                  <td>{Math.round(100 * worker.share)} %</td>
-                  <td>{shortNumber(worker.examplesPerSecond)}</td>
-                  <td>{worker.roundTrip === null ? '–' : `${shortNumber(worker.roundTrip)} ms`}</td>
-                  <td class="wide">
-                    <Times worker={worker} />
+                  <td class="wide" colSpan={6}>
+                    ✕ lost at {clock(Number(event.time))}, step {String(event.step)}
+                    {event.reason ? `: ${shownText(event.reason)}` : ''}
                   </td>
                 </tr>
               ))}
+              {world.workers
+                .filter(({ name }) => !isLost(name))
+                .map((worker) => (
+                  <tr key={worker.name}>
+                    <th scope="row">
+                      {worker.name} ({worker.address})
+                    </th>
+                    <td>{worker.state}</td>
+                    <td>{worker.threads}</td>
+                    <td>{Math.round(100 * worker.share)} %</td>
+                    <td>{shortNumber(worker.examplesPerSecond)}</td>
+                    <td>{worker.roundTrip === null ? '–' : `${shortNumber(worker.roundTrip)} ms`}</td>
+                    <td class="wide">
+                      <Times worker={worker} />
+                    </td>
+                  </tr>
+                ))}
             </tbody>
           </table>
         </section>

@@ -105,6 +105,11 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
   it('names a worker that is lost', async () => {
     await lost!.kill();
     await shows(text).toMatch(/goes lost at step \d+/);
+    // It stays in the table, in words, until it is back.
+    await shows(() => evaluate(`document.querySelector('.workers tr.lost')?.innerText`)).toMatch(
+      /goes \([^)]*\)\s+✕ lost at [-\d]+ [:\d]+, step \d+: while \w/,
+    );
+    expect(await evaluate(`document.querySelectorAll('.workers tbody tr').length`)).toBe(3);
   });
 
   it('draws another run over it, and shows what names and messages bring along as text', async () => {
