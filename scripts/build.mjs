@@ -152,7 +152,7 @@ async function bundlePrograms() {
 
 /** A thread takes half as long to start from one file as from fifty. The engine that only some models need is not in it. */
 async function bundleThreads() {
-  for (const thread of ['src/pool/thread', 'src/evaluate/replicate-thread']) {
+  for (const thread of ['src/pool/thread', 'src/evaluate/replicate-thread', 'src/wire/mpi/sum-thread']) {
     const apart = ({ onResolve }) =>
       onResolve({ filter: /\/tfjs-engine\.js$/ }, () => ({ path: '../../program/tfjs-engine.js', external: true }));
     await build({

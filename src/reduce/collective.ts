@@ -6,10 +6,12 @@ export interface Collective {
   readonly rank: number;
   readonly size: number;
   /**
-   * Replaces numbers by their sum over all processes, each of which has to call it.
+   * Adds up the numbers of all processes, each of which has to call it.
    *
+   * @param own of this process, which stay as they are; they may be those at `total`, whose place the sum takes
+   * @param total where the sum is to be
    * @param signal ends the wait, which then rejects with its reason: the numbers belong to the library still, and nothing can be added up
    *   any more
    */
-  add(numbers: Float32Array, signal: AbortSignal): Promise<void>;
+  add(own: Float32Array, total: Float32Array, signal: AbortSignal): Promise<void>;
 }

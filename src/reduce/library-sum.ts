@@ -29,12 +29,14 @@ export class LibrarySum {
     const [first, ...others] = plan.members.find(({ id }) => id === self)!.nodes.map((node) => ownSum(node, own));
     const collective = find?.();
     if (!collective) throw noLibrary();
-    const numbers = new Float32Array(memory.buffer, total, layout.state);
-    if (first) kernels.copy(total, first.offset, layout.state);
-    else numbers.fill(0);
+    const slab = (offset: number) => new Float32Array(memory.buffer, offset, layout.state);
+    const numbers = slab(total);
+    const isOne = first && others.length === 0;
+    if (!first) numbers.fill(0);
+    else if (!isOne) kernels.copy(total, first.offset, layout.state);
     for (const { offset } of others) kernels.add(total, offset, layout.state);
     this.#waiting = new AbortController();
-    await collective.add(numbers, this.#waiting.signal);
+    await collective.add(isOne ? slab(first.offset) : numbers, numbers, this.#waiting.signal);
     const sums = new Float64Array(normBlocks(layout.trainable));
     sumSquares(kernels, total, layout.trainable, 0, sums.length, sums);
     this.#bytes = Math.round((numbers.byteLength * 2 * (collective.size - 1)) / collective.size);

@@ -27,7 +27,9 @@ function loadedBy(file: string): string[] {
   return patterns.flatMap((pattern) => [...read(file).matchAll(pattern)].map(([, target]) => target));
 }
 
-const threadFiles = ['dist/src/pool/thread.js', 'dist/src/evaluate/replicate-thread.js'];
+const threadFiles = ['pool/thread', 'evaluate/replicate-thread', 'wire/mpi/sum-thread'].map(
+  (file) => `dist/src/${file}.js`,
+);
 
 /** Programs, what threads run, and the library. */
 const entries = [

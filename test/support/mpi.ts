@@ -43,6 +43,9 @@ const settings = {
   OMPI_MCA_orte_tmpdir_base: process.env.LOCKSTEP_SCRATCH ?? tmpdir(),
 } as const;
 
+/** Variables for a job that a test starts. */
+export const mpiJobEnv = (): NodeJS.ProcessEnv => ({ ...jobless(), ...settings });
+
 /** Makes this process a job by itself, once a line over MPI is opened. */
 export const beMpiJob = (): void => void Object.assign(process.env, settings);
 
@@ -61,7 +64,7 @@ export function runMpiJob(
 ): Promise<MpiJob> {
   const args = ['-np', String(size), process.execPath, cliFile, ...command];
   return new Promise((resolve) => {
-    const options = { cwd: folder, env: { ...jobless(), ...settings }, timeout: 60_000 };
+    const options = { cwd: folder, env: mpiJobEnv(), timeout: 60_000 };
     execFile(mpirun, args, options, (error, output, errors) => {
       resolve({ code: error ? Number(error.code ?? -1) : 0, output, errors });
     });

@@ -34,7 +34,10 @@ skipIf(withoutMpi ?? withoutMpirun).describe('a job of Open MPI', () => {
 
   it('adds up by MPI itself where it is told to: no sum goes over a line, what is learned is the same but for rounding', async () => {
     const folder = newFolder();
-    const file = writeConfig(folder, 'job', config);
+    // So many numbers that a thread waits for their sums.
+    const units = 1024;
+    const layers = ['flatten', { dense: { units, activation: 'relu' } }, { dense: { units: 'classes' } }];
+    const file = writeConfig(folder, 'job', { ...config, model: { layers } });
     const alone = await trained(file, [], newFolder());
     const command = ['join', file, '--set', 'cluster.allReduce=mpi', '--threads', '1', '--json', '--out', folder];
     const { code, errors, output } = await runMpiJob(2, [...command, '--cache', newFolder()], folder);
@@ -42,7 +45,7 @@ skipIf(withoutMpi ?? withoutMpirun).describe('a job of Open MPI', () => {
     const events = output.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
     const { workers, sums, steps } = events.find(({ event }) => event === 'summary');
     expect(sums).toBe('mpi');
-    const parameters = 64 * 16 + 16 + 16 * 10 + 10;
+    const parameters = 64 * units + units + units * 10 + 10;
     expect(workers[0].bytesSent).toBeLessThan((steps / 2) * 4 * parameters);
     const end = events.find(({ event, sha256 }) => event === 'end' && sha256);
     expect(end.validation.loss).toBeCloseTo(alone.end.validation!.loss, 4);

@@ -62,10 +62,7 @@ export class MpiChannel implements Channel, Watcher {
   /** MPI failed, or what came by it is no slab. */
   #isBroken = false;
 
-  /**
-   * @param joined this process as one of its job, once it is
-   * @param isCaller whether this side called the other
-   */
+  /** @param joined this process as one of its job, once it is @param isCaller whether this side called the other */
   constructor(joined: Promise<MpiWorld>, isCaller: boolean, open: OpenChannel, events: ChannelEvents) {
     this.#joined = joined;
     this.#isCaller = isCaller;
@@ -102,7 +99,8 @@ export class MpiChannel implements Channel, Watcher {
       return;
     }
     if (this.#isBroken || this.#end) return;
-    this.#guard(() => road.outgoing.send(this.#frames, header, payload, sent));
+    const behind = this.#frames;
+    road.world.whenFree(() => this.#guard(() => road.outgoing.send(behind, header, payload, sent)));
     this.#slabs = next(this.#slabs);
     if (!this.#isAwaited) this.#say({ kind: 'sent', count: this.#slabs, rests: false });
     this.#isAwaited = true;
@@ -218,14 +216,16 @@ export class MpiChannel implements Channel, Watcher {
         const { rank, tag, job } = this.#theirs ?? {};
         if (this.#road || rank === undefined || tag === undefined || !job) return;
         if (!Buffer.from(world.job).equals(job) || rank >= world.size) return;
-        this.#guard(() => {
-          const incoming = new SlabsIn(world, rank, this.#tag!, () => this.#events.landing());
-          this.#road = { world, incoming, outgoing: new SlabsOut(world, rank, tag) };
-          this.#look(); // The other side may have said already that slabs come.
-        });
+        world.whenFree(() => this.#guard(() => this.#open(world, rank, tag)));
       },
       (error: unknown) => this.#fail(error),
     );
+  }
+
+  #open(world: MpiWorld, rank: number, tag: number): void {
+    const incoming = new SlabsIn(world, rank, this.#tag!, () => this.#events.landing());
+    this.#road = { world, incoming, outgoing: new SlabsOut(world, rank, tag) };
+    this.#look(); // The other side may have said already that slabs come.
   }
 
   #look(): void {

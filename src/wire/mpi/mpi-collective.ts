@@ -1,45 +1,46 @@
-/** MPI's own all-reduce, asked for between the turns of the event loop like all else of it. */
+/**
+ * MPI's own all-reduce. Few numbers are asked for between the turns of the event loop, like all else of MPI. For many a thread
+ * waits inside of it, but not before all processes are there: so the wait is short, and for one that is lost none waits there.
+ */
 import { WireError } from '../../errors.js';
 import type { Collective } from '../../reduce/collective.js';
 import { joinedWorld, type MpiWorld, type Watcher } from './mpi-world.js';
+import { WaitingSum } from './waiting-sum.js';
 
 /** Milliseconds that few numbers take at most, for which this thread waits instead of coming back for them. */
 const moment = 0.1;
 /** Milliseconds of one call after which it has done something, though it does not say so. */
 const busy = 0.02;
+/** Numbers from which on a thread is faster: to wake it, and to hear of it, takes about 0.1 ms. */
+const many = 65_536;
 
-class PendingSum implements Watcher {
-  readonly ended: Promise<void>;
+/** Something that all processes do together, and ask for. */
+class Pending implements Watcher {
   readonly #world: MpiWorld;
-  /** Kept from being collected: MPI writes there. */
-  readonly #numbers: Float32Array;
-  readonly #signal: AbortSignal;
   readonly #request = new BigUint64Array(new SharedArrayBuffer(8));
   readonly #requestAt: bigint;
+  #signal!: AbortSignal;
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
 
-  constructor(world: MpiWorld, numbers: Float32Array, signal: AbortSignal) {
+  constructor(world: MpiWorld) {
     this.#world = world;
-    this.#numbers = numbers;
-    this.#signal = signal;
     this.#requestAt = world.library.address(this.#request);
-    this.ended = new Promise((resolve, reject) => {
-      [this.#resolve, this.#reject] = [resolve, reject];
-    });
-    signal.addEventListener('abort', () => this.#reject(signal.reason), { once: true });
   }
 
-  begin(): void {
-    const { library } = this.#world;
-    const { inPlace, float, sum, world } = library;
-    const at = library.address(this.#numbers);
-    library.call('MPI_Iallreduce', inPlace, at, this.#numbers.length, float, sum, world, this.#requestAt);
-    const started = performance.now();
-    do {
-      if (this.poll() === 'idle') return;
-    } while (performance.now() - started < moment);
-    this.#world.watch(this);
+  /** @param begin is told where the request is to be */
+  end(begin: (request: bigint) => void, signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
+    return new Promise((resolve, reject) => {
+      [this.#resolve, this.#reject] = [resolve, reject];
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      begin(this.#requestAt);
+      const started = performance.now();
+      do {
+        if (this.poll() === 'idle') return;
+      } while (performance.now() - started < moment);
+      this.#world.watch(this);
+    });
   }
 
   poll(): 'moved' | 'waiting' | 'idle' {
@@ -57,11 +58,14 @@ class PendingSum implements Watcher {
 
 class MpiCollective implements Collective {
   readonly #world: MpiWorld;
-  /** One that has not ended. */
-  #sum: PendingSum | undefined;
+  readonly #pending: Pending;
+  #waiting: WaitingSum | undefined;
+  /** Kept from being collected: MPI reads and writes there. */
+  #numbers: readonly Float32Array[] = [];
 
   constructor(world: MpiWorld) {
     this.#world = world;
+    this.#pending = new Pending(world);
   }
 
   get rank(): number {
@@ -71,12 +75,27 @@ class MpiCollective implements Collective {
     return this.#world.size;
   }
 
-  async add(numbers: Float32Array, signal: AbortSignal): Promise<void> {
-    if (this.#sum) throw new WireError('a sum by MPI was asked for while another had not ended', 'start the job again');
-    this.#sum = new PendingSum(this.#world, numbers, signal);
-    this.#sum.begin();
-    await this.#sum.ended;
-    this.#sum = undefined;
+  async add(own: Float32Array, total: Float32Array, signal: AbortSignal): Promise<void> {
+    if (this.#numbers.length > 0) {
+      throw new WireError('a sum by MPI was asked for while another had not ended', 'start the job again');
+    }
+    this.#numbers = [own, total];
+    const { library } = this.#world;
+    const { inPlace, float, sum, world } = library;
+    const to = library.address(total);
+    const ownAt = library.address(own);
+    const from = ownAt === to ? inPlace : ownAt;
+    if (total.length < many) {
+      await this.#pending.end(
+        (request) => library.call('MPI_Iallreduce', from, to, total.length, float, sum, world, request),
+        signal,
+      );
+    } else {
+      await this.#pending.end((request) => library.call('MPI_Ibarrier', world, request), signal);
+      this.#waiting ??= new WaitingSum(library);
+      await this.#world.alone(this.#waiting.add(from, to, total.length, signal));
+    }
+    this.#numbers = [];
   }
 }
 

@@ -18,7 +18,9 @@ const signatures = {
   MPI_Comm_rank: ['H', 'A'],
   MPI_Comm_size: ['H', 'A'],
   MPI_Comm_set_errhandler: ['H', 'H'],
+  MPI_Allreduce: ['A', 'A', 'int', 'H', 'H', 'H'],
   MPI_Iallreduce: ['A', 'A', 'int', 'H', 'H', 'H', 'A'],
+  MPI_Ibarrier: ['H', 'A'],
   MPI_Bcast: ['A', 'int', 'H', 'int', 'H'],
   MPI_Isend: ['A', 'int', 'H', 'int', 'int', 'H', 'A'],
   MPI_Irecv: ['A', 'int', 'H', 'int', 'int', 'H', 'A'],
@@ -194,6 +196,11 @@ export class MpiLibrary {
   #tested(code: number, name: FunctionName): boolean {
     this.#check(name, code);
     return this.#out[0] !== 0;
+  }
+
+  /** Ends the process at once, whatever its threads do. */
+  exit(code: number): void {
+    this.#koffi.load(null).func('_exit', 'void', ['int'])(code);
   }
 
   /** Errors end no process, but are returned. */

@@ -26,6 +26,8 @@ export class MpiWorld {
   /** Random, the same in all processes of the job, and in no other job. */
   readonly job: Uint8Array;
   readonly #watchers = new Set<Watcher>();
+  /** What is to be done once another thread calls MPI no more; undefined while none does. */
+  #later: (() => void)[] | undefined;
   #isAsked = false;
   #moved = 0;
   #tag = 0;
@@ -73,7 +75,24 @@ export class MpiWorld {
     setImmediate(() => this.#round());
   }
 
+  /** Calls MPI, or once no other thread does. */
+  whenFree(action: () => void): void {
+    if (this.#later) this.#later.push(action);
+    else action();
+  }
+
+  /** While another thread calls MPI this one does not. Where that never ends, it never does again. */
+  async alone(other: Promise<void>): Promise<void> {
+    this.#later = [];
+    await other;
+    const later = this.#later;
+    this.#later = undefined;
+    for (const action of later) action();
+    if (this.#isAsked) this.#round();
+  }
+
   #round(): void {
+    if (this.#later) return;
     let moved = false;
     for (const watcher of this.#watchers) {
       const state = watcher.poll();
