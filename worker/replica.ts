@@ -61,10 +61,11 @@ export function checkMemory(job: Job, threads: number, memory = memoryLimit()): 
   const kept = local ? [local.optimizer, local.optimizer] : [];
   const warmUp = local && local.warmUpSteps > 0 ? [local.optimizer] : [];
   const optimizers = [optimizer, ...kept, ...warmUp].map((each) => createOptimizer(each, layout));
+  const residuals = local?.quantize ? 2 * layout.trainable : 0;
   const replicated = optimizerState === 'replicated' ? optimizers : [];
   const slots = replicated.reduce(
     (sum, { slots, workspace = 0 }) => slots.reduce((sum, { length }) => sum + length, sum + threads * workspace),
-    local ? layout.length + layout.state : 0,
+    residuals + (local ? layout.length + layout.state : 0),
   );
   const evaluated = averageMomentum(optimizer) === undefined ? 0 : layout.length;
   const slabs = 4 * (layout.length + evaluated + slots + (1 + threads) * layout.state);

@@ -18,12 +18,12 @@ import type { ListeningEvent, WorkerStanding } from '../../src/report/world-even
 import { asProse } from '../../src/wire/checks.js';
 import { runIsOver } from '../../src/wire/messages.js';
 import type { Trainer } from '../training/trainer.js';
-import type { AllReduceAttemptsOptions } from './all-reduce-attempts.js';
 import { systemClock } from './clock.js';
 import { type OwnState, StateLostError } from './own-state.js';
 import type { ReplicaKeeper } from './replica-keeper.js';
 import { type RoundResult, runRound } from './round.js';
 import { type OuterStep, planRound, type RoundPlace } from './round-plan.js';
+import type { RoundSettings } from './round-settings.js';
 import type { Sharding } from './sharding.js';
 import { spreadEvaluation } from './spread.js';
 import type { World } from './world.js';
@@ -36,7 +36,7 @@ export interface ClusterParts {
   readonly own: OwnState;
   /** The coordinator goes back: the next all-reduce that it takes part in is that of the round after this one. */
   readonly restart: (round: number) => void;
-  readonly round: Omit<AllReduceAttemptsOptions, 'roster' | 'clock'>;
+  readonly round: RoundSettings;
   /** Absent where each round is a step. */
   readonly outer: OuterStep | undefined;
   /** Absent where each round is a step. */
@@ -226,7 +226,7 @@ export class Cluster implements Trainer {
       rank: round.compression?.rule.rank ?? null,
       sums: round.algorithm === 'mpi' ? 'mpi' : 'tree',
       optimizerState: sharding ? 'sharded' : 'replicated',
-      local: outer ? { steps: outer.steps, replicas: outer.replicas } : null,
+      local: outer ? { steps: outer.steps, replicas: outer.replicas, quantize: outer.quantize ?? null } : null,
     });
   }
 
@@ -249,8 +249,12 @@ export class Cluster implements Trainer {
     const { compression } = settings;
     // Steps of the warm-up travel whole, and leave no factors.
     const isWhole = compression !== undefined && plan.task.round < compression.rule.warmUpSteps;
-    const bytes = isWhole ? compression.wholeBytes : settings.bytes;
-    const how = { ...settings, bytes, roster: world, clock: systemClock, keeper, firstAttempt };
+    const { bytes, precision } = {
+      ...settings,
+      ...(isWhole && { bytes: compression.wholeBytes }),
+      ...(keeper && settings.local),
+    };
+    const how = { ...settings, bytes, precision, roster: world, clock: systemClock, keeper, firstAttempt };
     const result = await runRound(plan.task, how);
     const { losses, norms, divisor, update } = plan.decide(result);
     this.stepLosses.set(losses, place.step);

@@ -30,6 +30,5 @@ export function localOptions(
   outer: OuterStep | undefined,
 ): LocalOptions | undefined {
   if (!outer) return undefined;
-  const { steps, replicas, warmUpSteps } = outer;
-  return { steps, replicas, warmUpSteps, optimizer, clipNorm };
+  return { ...outer, optimizer, clipNorm };
 }

@@ -4,8 +4,10 @@
  * then, and whenever workers come or go, as the replicas are dealt anew. Where a worker is lost, the run goes back to the copy.
  */
 import type { OptimizerConfig } from '../../src/config/optimizer.js';
+import type { LocalRounds } from '../../src/data/local-rounds.js';
 import type { SlabLayout } from '../../src/model/slab.js';
 import { createOptimizer } from '../../src/optimizer/create-optimizer.js';
+import { replicaSlots } from '../../src/optimizer/replica-slots.js';
 import type { ReplicaStates } from '../../src/pool/replica-states.js';
 import type { RoundUpdate, Worker } from '../../src/pool/round-worker.js';
 import type { BlobSource } from '../../src/wire/blob.js';
@@ -35,16 +37,14 @@ interface ReplicaWorld extends Capacities<Worker> {
   reach(): Promise<void>;
 }
 
-interface ReplicaKeeperOptions {
+/** Up to `warmUpSteps` the state of all is that of the warm-up, whose slabs are the last of those that the coordinator has. */
+interface ReplicaKeeperOptions extends Omit<LocalRounds, 'steps'> {
   /** What the coordinator has of the parameters and the outer optimizer. */
   readonly inner: OwnState;
   readonly state: ReplicaState;
   readonly world: () => ReplicaWorld;
   /** Of replicas that the coordinator computes itself, if it does. */
   readonly own: ReplicaStates | undefined;
-  readonly replicas: number;
-  /** Up to there the state of all is that of the warm-up, whose slabs are the last of those that the coordinator has. */
-  readonly warmUpSteps: number;
   /** Of the local steps. */
   readonly optimizer: OptimizerConfig;
   readonly layout: SlabLayout;
@@ -68,6 +68,8 @@ export class ReplicaKeeper implements OwnState {
   /** The copy of each replica, and where the next one arrives: a worker that is lost meanwhile must leave no half of it. */
   readonly #states: readonly Float32Array[][];
   readonly #arriving: readonly Float32Array[][];
+  /** Slabs of the optimizer of the warm-up, which replicas go on from. */
+  readonly #warmUpSlots: number;
   /** The parameters and slots of then. */
   readonly #then: readonly Float32Array[];
   /** The last round that the copy holds; undefined before the run begins. */
@@ -77,10 +79,11 @@ export class ReplicaKeeper implements OwnState {
   #interval = leastInterval;
 
   constructor(options: ReplicaKeeperOptions) {
-    const { inner, state, replicas, optimizer, layout } = options;
+    const { inner, state, replicas, layout } = options;
     this.#options = options;
     this.keepsUp = inner.keepsUp;
-    const { slots } = createOptimizer(optimizer, layout);
+    const slots = replicaSlots(options, layout);
+    this.#warmUpSlots = createOptimizer(options.optimizer, layout).slots.length;
     this.#states = Array.from({ length: replicas }, () =>
       slots.map(({ initial, length }) =>
         initial === 'parameters' ? state.parameters.slice(0, length) : new Float32Array(length).fill(initial),
@@ -123,7 +126,7 @@ export class ReplicaKeeper implements OwnState {
     const { clock, own, state, warmUpSteps } = this.#options;
     const started = clock.now();
     if (round < warmUpSteps) {
-      for (const slabs of this.#arriving) copy(state.slots.slice(state.slots.length - slabs.length), slabs);
+      for (const slabs of this.#arriving) copy(state.slots.slice(state.slots.length - this.#warmUpSlots), slabs);
     }
     for (const { worker, low, high } of this.#owners) {
       for (let replica = low; replica < high; replica++) {

@@ -4,9 +4,8 @@ import { type NumericFingerprint, numericFingerprint } from '../../src/engine/on
 import { hostIdentity } from '../../src/ground/host-identity.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { RoundOptions, TrainingOptions, UpdateOptions } from '../../src/pool/pool-options.js';
-import type { Worker } from '../../src/pool/round-worker.js';
 import { becomeMember } from '../../src/pool/world-member.js';
-import { type PowerSgdRule, powerSgdFloats } from '../../src/reduce/power-sgd.js';
+import type { PowerSgdRule } from '../../src/reduce/power-sgd.js';
 import { sumBytes } from '../../src/reduce/segments.js';
 import type { Reporter } from '../../src/report/events.js';
 import type { Unwritten } from '../../src/report/unwritten.js';
@@ -30,8 +29,8 @@ import { Provision, packSupplies, type Supplies } from './provision.js';
 import type { QuorumOptions } from './quorum.js';
 import { ReplicaKeeper } from './replica-keeper.js';
 import type { OuterStep } from './round-plan.js';
+import { roundSettings } from './round-settings.js';
 import { checkSharding, Sharding } from './sharding.js';
-import { isWholeJob } from './whole-job.js';
 import { World } from './world.js';
 
 export interface ClusterChoices {
@@ -173,7 +172,7 @@ async function open(
     pool,
     ...parts,
     round: {
-      ...roundSettings(options, config, parts.world),
+      ...roundSettings(options, config, outer, parts.world),
       shares: sharding && ((present) => sharding.sharesAmong(present)),
     },
     outer,
@@ -190,45 +189,16 @@ async function open(
   });
 }
 
-/** How sums of a step are made known to everybody. */
-function roundSettings(options: TrainingOptions, config: ClusterConfig, world: World) {
-  const { precision, allReduce: algorithm, compression, silence } = config;
-  return {
-    precision,
-    algorithm,
-    isWholeJob: (followers: readonly Worker[]) =>
-      isWholeJob(
-        mpiCollective(),
-        followers.map(({ id }) => world.remote(id)?.connection),
-      ),
-    bytes: bytesOf(options, config),
-    compression: compression && {
-      rule: compression.powerSgd,
-      wholeBytes: sumBytes(options.layout, config.precision),
-      warmed: new Set<object>(),
-    },
-    silence: silence * 1000,
-  };
-}
-
-/** Of a sum on the wire. */
-function bytesOf({ layout }: TrainingOptions, { compression, precision }: ClusterConfig): number {
-  if (!compression) return sumBytes(layout, precision);
-  const { first, second } = powerSgdFloats(layout, compression.powerSgd);
-  return 4 * (first + second);
-}
-
 function keeperOf(
   pool: OwnPool,
   options: Pick<TrainingOptions, 'layout' | 'optimizer'>,
-  { replicas, warmUpSteps }: OuterStep,
+  { optimizer: _, ...rounds }: OuterStep,
   inner: OwnState,
   world: () => World,
 ): ReplicaKeeper {
   return new ReplicaKeeper({
     ...options,
-    replicas,
-    warmUpSteps,
+    ...rounds,
     inner,
     state: pool,
     own: pool.replicas,

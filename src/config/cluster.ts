@@ -34,6 +34,13 @@ const localSchema = z
       .describe(
         'Steps of the run that are taken in step before the first round: replicas go on from where those lead.',
       ),
+    quantize: z
+      .enum(['int8', 'int4'])
+      .optional()
+      .describe(
+        'Rounds what each replica moves by, with error feedback, before it is sent: blocks of 32 numbers share a power of two as scale. ' +
+          'Sums of several replicas travel as bfloat16. It changes the result, which depends on no worker all the same. Default: float32.',
+      ),
     outer: outerSchema.prefault('nesterov').describe('How the mean movement of the replicas changes the parameters.'),
   })
   .describe(
@@ -120,6 +127,15 @@ export function clusterConflict({ allReduce, transport, compression, precision, 
   if (allReduce === 'mpi' && optimizerState === 'sharded') {
     const message = 'MPI gives everybody the whole sum, and of sharded state each worker gets its share';
     return ['optimizerState', message, 'set cluster.optimizerState: replicated, or cluster.allReduce: auto'] as const;
+  }
+  const quantize = sync === 'step' ? undefined : sync.local.quantize;
+  if (quantize && precision !== 'float32') {
+    const message = `${precision} rounds what replicas exchange, too, and quantize: ${quantize} has done so before`;
+    return ['precision', message, 'remove cluster.precision, or cluster.sync.local.quantize'] as const;
+  }
+  if (quantize && allReduce === 'mpi') {
+    const message = `MPI adds up float32 numbers, and quantize: ${quantize} is for what travels as integers`;
+    return ['sync', message, 'remove cluster.sync.local.quantize, or set cluster.allReduce: auto'] as const;
   }
   const ends = `or set cluster.${precision === 'float32' ? 'sync: step' : 'precision: float32'}`;
   if (allReduce === 'mpi' && (compression || precision !== 'float32')) {

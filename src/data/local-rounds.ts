@@ -20,6 +20,8 @@ export interface LocalRounds {
   readonly replicas: number;
   /** Steps of the run before the first round. */
   readonly warmUpSteps: number;
+  /** To what replicas round what they move by. */
+  readonly quantize?: 'int8' | 'int4';
 }
 
 /** Rows that a round may be made of: a worker is told all of its own in one message. */
@@ -31,7 +33,7 @@ const mostRows = 300_000;
  */
 export function planLocalRounds(sync: SyncConfig, { shards, batchSize }: Geometry): LocalRounds | undefined {
   if (sync === 'step') return undefined;
-  const { steps, warmUpSteps } = sync.local;
+  const { steps, warmUpSteps, quantize } = sync.local;
   const replicas = sync.local.replicas === 'auto' ? shards : sync.local.replicas;
   if (shards % replicas !== 0) {
     throw new ConfigError(
@@ -46,7 +48,7 @@ export function planLocalRounds(sync: SyncConfig, { shards, batchSize }: Geometr
       fitting > 0 ? `use at most ${fitting}` : 'use a smaller training.batchSize',
     );
   }
-  return { steps, replicas, warmUpSteps };
+  return { steps, replicas, warmUpSteps, ...(quantize && { quantize }) };
 }
 
 /** Steps of the round that begins with step `step` of an epoch. */

@@ -28,6 +28,15 @@ interface WireKernels {
   /** The same to int8, and back. */
   compressInt8(dst: number, src: number, residual: number, n: number): void;
   fromInt8(dst: number, src: number, n: number): void;
+  /** dst rounded to bfloat16, as floats. */
+  roundToBfloat16(dst: number, n: number): void;
+  /** values = values + residual in at most `most` units of its block, either way; residual becomes what that lost; see assembly/wire-blocks.ts. */
+  quantizeBlocks(values: number, residual: number, n: number, most: number): void;
+  /** Packs numbers of 127 units, or of 7, which loses nothing; and back. */
+  packBlocks8(dst: number, src: number, n: number): void;
+  packBlocks4(dst: number, src: number, n: number): void;
+  unpackBlocks8(dst: number, src: number, n: number): void;
+  unpackBlocks4(dst: number, src: number, n: number): void;
 }
 
 /** Reduction and optimizer updates. Regions start at multiples of 64 bytes, counts are multiples of 16. */

@@ -9,6 +9,7 @@ import { planLocalRounds } from '../data/local-rounds.js';
 import type { SlabLayout } from '../model/slab.js';
 import { createOptimizer } from './create-optimizer.js';
 import type { OptimizerSlot } from './optimizer.js';
+import { replicaSlots } from './replica-slots.js';
 
 /** undefined where each round is a step, which the optimizer of the run takes. */
 export function outerOptimizer(sync: SyncConfig): OptimizerConfig | undefined {
@@ -25,9 +26,12 @@ export function stateSlots(
   const { slots } = createOptimizer(outerOptimizer(cluster.sync) ?? optimizer, layout);
   const rounds = planLocalRounds(cluster.sync, geometry);
   if (!rounds) return slots;
-  const own = createOptimizer(optimizer, layout).slots;
+  const { slots: own } = createOptimizer(optimizer, layout);
   const replicas = Array.from({ length: rounds.replicas }, (_, replica) =>
-    own.map((slot) => ({ ...slot, name: `replica-${replica}/${slot.name}` })),
+    replicaSlots({ ...rounds, optimizer }, layout).map((slot) => ({
+      ...slot,
+      name: `replica-${replica}/${slot.name}`,
+    })),
   );
   const warmUp = rounds.warmUpSteps > 0 ? own.map((slot) => ({ ...slot, name: `warm-up/${slot.name}` })) : [];
   return [...slots, ...warmUp, ...replicas.flat()];

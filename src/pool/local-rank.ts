@@ -7,9 +7,10 @@ import { replicaShards } from '../data/local-rounds.js';
 import type { UpdateKernels } from '../kernels/load-kernels.js';
 import { createOptimizer } from '../optimizer/create-optimizer.js';
 import { decideUpdate, type Update } from '../optimizer/decide.js';
-import type { Optimizer, SlabPiece } from '../optimizer/optimizer.js';
+import type { OptimizerSlot, SlabPiece } from '../optimizer/optimizer.js';
+import { replicaSlots } from '../optimizer/replica-slots.js';
 import { totalSquares } from '../reduce/norm.js';
-import { type ReductionPlan, reductionPlan, type TreeNode } from '../reduce/tree.js';
+import { type Addition, type ReductionPlan, reductionPlan, type TreeNode } from '../reduce/tree.js';
 import type { Control } from './control.js';
 import type { PhaseClock } from './phase-clock.js';
 import type { LocalOptions, RoundOptions } from './pool-options.js';
@@ -17,6 +18,9 @@ import type { ShardGradients } from './shard-gradients.js';
 import type { LocalSlabs, PoolSpec } from './shared-state.js';
 import { Slice } from './slice.js';
 import type { LocalTask } from './task.js';
+
+/** Of a number, either way, in units of its block. */
+const largestUnits = { int8: 127, int4: 7 } as const;
 
 export class LocalRank {
   readonly #spec: PoolSpec<RoundOptions>;
@@ -27,7 +31,7 @@ export class LocalRank {
   readonly #clock: PhaseClock;
   readonly #kernels: UpdateKernels;
   readonly #gradients: ShardGradients;
-  readonly #optimizer: Optimizer;
+  readonly #slots: readonly OptimizerSlot[];
   readonly #slice: Slice;
   /** Of each replica: they differ in the slabs of the optimizer. */
   readonly #slices: readonly Slice[];
@@ -51,14 +55,14 @@ export class LocalRank {
     this.#clock = clock;
     this.#kernels = kernels;
     this.#gradients = gradients;
-    this.#optimizer = createOptimizer(this.#local.optimizer, layout, shared.ruleModels);
+    this.#slots = replicaSlots(this.#local, layout);
     const { parameters, states } = this.#slabs;
     this.#slices = states.map(({ next: optimizer }) => {
       const offsets = { ...shared.offsets, parameters, optimizer };
       return new Slice({ layout, threads, shared: { ...shared, offsets } }, rank, kernels);
     });
     this.#slice = this.#slices[0];
-    this.#share = this.#slice.shareOf(this.#optimizer);
+    this.#share = this.#slice.shareOf(createOptimizer(this.#local.optimizer, layout, shared.ruleModels));
   }
 
   /** Computes replicas one after another, each by all threads, and adds up what they moved by. */
@@ -66,7 +70,7 @@ export class LocalRank {
     this.#clock.start();
     for (const action of task.actions) {
       if ('add' in action) {
-        this.#slice.reduce([action], task.slots);
+        this.#add(action, task.slots);
         this.#clock.mark('reduce');
       } else await this.#replica(task, action.compute, task.slots[action.into]);
     }
@@ -79,7 +83,7 @@ export class LocalRank {
     this.#barrier();
     for (let i = 0; i < task.local.length; i++) if (!(await this.#step(task, replica, i))) break;
     this.#barrier();
-    this.#leave(slot);
+    this.#leave(replica, slot);
   }
 
   /** The replica is where the run is, its optimizer where it was. Its losses are no numbers until they are known. */
@@ -89,7 +93,7 @@ export class LocalRank {
     const slab = (offset: number, length: number) => new Float32Array(memory.buffer, offset, length);
     slab(this.#slabs.parameters, layout.length).set(slab(offsets.parameters, layout.length));
     const { kept, next } = this.#slabs.states[replica];
-    this.#optimizer.slots.forEach(({ length }, i) => {
+    this.#slots.forEach(({ length }, i) => {
       slab(next[i], length).set(slab(kept[i], length));
     });
     const { steps } = this.#local;
@@ -148,17 +152,34 @@ export class LocalRank {
   }
 
   /** On this rank's slice: by how much the parameters of the run are above the replica's, and the state that it came to. */
-  #leave(slot: number): void {
+  #leave(replica: number, slot: number): void {
     const { shared, layout } = this.#spec;
     const { from, to } = this.#slice.range;
     const end = Math.min(to, layout.trainable);
     if (from < end) {
       this.#kernels.scaledCopy(slot + from * 4, this.#slabs.parameters + from * 4, end - from, -1);
       this.#kernels.add(slot + from * 4, shared.offsets.parameters + from * 4, end - from);
+      this.#round(replica, slot, from, end - from);
     }
     const state = Math.max(from, layout.trainable);
     if (state < to) this.#kernels.copy(slot + state * 4, this.#slabs.parameters + state * 4, to - state);
     this.#clock.mark('reduce');
+  }
+
+  /** What crosses the network is rounded here, so that it does not matter what crosses. */
+  #round(replica: number, slot: number, from: number, floats: number): void {
+    const { quantize } = this.#local;
+    if (!quantize) return;
+    const residual = this.#slabs.states[replica].next[this.#slots.length - 1];
+    this.#kernels.quantizeBlocks(slot + from * 4, residual + from * 4, floats, largestUnits[quantize]);
+  }
+
+  /** On this rank's slice: adds up what replicas have left, and rounds that as all members of a world do. */
+  #add(addition: Addition, slots: readonly number[]): void {
+    this.#slice.reduce([addition], slots);
+    const { from, to } = this.#slice.range;
+    const end = Math.min(to, this.#spec.layout.trainable);
+    if (this.#local.quantize && from < end) this.#kernels.roundToBfloat16(slots[addition.to] + from * 4, end - from);
   }
 
   #shardsOf(step: number, replica: number): TreeNode {

@@ -3,11 +3,11 @@
  * last round left it, and as the round under way does, which may yet come to nothing.
  */
 import type { SlabLayout } from '../model/slab.js';
-import { createOptimizer } from '../optimizer/create-optimizer.js';
+import { replicaSlots } from '../optimizer/replica-slots.js';
 import type { TreeNode } from '../reduce/tree.js';
 import type { LocalOptions } from './pool-options.js';
 
-/** Byte offsets of the optimizer's slabs of a replica. */
+/** Byte offsets of the slabs of a replica, see replica-slots.ts. */
 export interface ReplicaPlaces {
   readonly kept: readonly number[];
   readonly next: readonly number[];
@@ -20,15 +20,10 @@ export class ReplicaStates {
   /** Replicas that the round under way has computed here. */
   readonly #computed = new Set<number>();
 
-  constructor(
-    memory: WebAssembly.Memory,
-    places: readonly ReplicaPlaces[],
-    { optimizer }: LocalOptions,
-    layout: SlabLayout,
-  ) {
+  constructor(memory: WebAssembly.Memory, places: readonly ReplicaPlaces[], local: LocalOptions, layout: SlabLayout) {
     this.#memory = memory;
     this.#places = places;
-    this.#lengths = createOptimizer(optimizer, layout).slots.map(({ length }) => length);
+    this.#lengths = replicaSlots(local, layout).map(({ length }) => length);
   }
 
   /** How many there are, computed here or not. */

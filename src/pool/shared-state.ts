@@ -6,6 +6,7 @@ import { RunMetrics } from '../evaluate/run-metrics.js';
 import { requireMemory } from '../ground/memory.js';
 import { createOptimizer } from '../optimizer/create-optimizer.js';
 import type { RuleModels } from '../optimizer/newton-schulz.js';
+import { replicaSlots } from '../optimizer/replica-slots.js';
 import { ruleModels } from '../optimizer/rule-models.js';
 import { averageMomentum } from '../optimizer/weight-average.js';
 import { LANDING_FLOATS } from '../reduce/landings.js';
@@ -219,6 +220,7 @@ function planSlabs(
   const training = options.use === 'evaluation' ? undefined : createOptimizer(trainingOptimizer(options), layout);
   const floats = training?.workspace ?? 0;
   const local = localOf(options);
+  const own = local ? replicaSlots(local, layout) : [];
   const parameters = region(layout.length);
   const offsets = {
     parameters,
@@ -231,8 +233,8 @@ function planSlabs(
       local: {
         parameters: region(layout.length),
         states: Array.from({ length: local.replicas }, () => ({
-          kept: training!.slots.map(({ length }) => region(length)),
-          next: training!.slots.map(({ length }) => region(length)),
+          kept: own.map(({ length }) => region(length)),
+          next: own.map(({ length }) => region(length)),
         })),
         gradients: Array.from({ length: stepSlots(shardsEach(options), threads) }, () => region(layout.state)),
       },

@@ -21,10 +21,10 @@ import { EarlyFrames } from './early.js';
 import { LibrarySum } from './library-sum.js';
 import { NORM_BLOCK, normBlocks, sumSquares, totalSquares } from './norm.js';
 import { Partials, type Sum } from './partials.js';
-import { type AllReducePlan, hostOf } from './plan.js';
+import { type AllReducePlan, hostOf, isBlocks } from './plan.js';
 import { routesOf } from './routes.js';
 import { bytesOf, owedBytes, type SegmentWork } from './segment-work.js';
-import { segmentsOf, shareUnit } from './segments.js';
+import { precisionOf, segmentsOf, shareUnit } from './segments.js';
 import { checkShares, type ParameterRange, shareIn } from './shares.js';
 import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
 import type { TreeNode } from './tree.js';
@@ -140,8 +140,8 @@ export class AllReduce {
     const segment = running.work[frame.segment - first];
     if (!segment)
       throw brokenSum(from, frame, `segments [${first}, ${first + running.work.length})`, `${frame.segment}`);
-    const bytes = bytesOf(segment);
-    checkPayload(from, frame, segment.precision, bytes);
+    const bytes = bytesOf(segment, frame);
+    checkPayload(from, frame, precisionOf(segment.precision, frame), bytes);
     const isNew =
       frame.kind === 'partial'
         ? this.#receivePartial(from, frame, segment)
@@ -180,7 +180,8 @@ export class AllReduce {
 
   /** Who still owes how many bytes. */
   waitingFor(): readonly { readonly id: number; readonly bytes: number }[] {
-    return owedBytes(this.#running?.work ?? []);
+    const { work, plan } = this.#running ?? {};
+    return work && plan ? owedBytes(work, plan.shards) : [];
   }
 
   #workOf(plan: AllReducePlan): SegmentWork[] {
@@ -191,8 +192,8 @@ export class AllReduce {
     return segments.map((segment, number) => {
       const place = this.#options.total + segment.start * 4;
       const route = routes[number];
-      const partials = new Partials(this.#workbench, plan.shards, segment, place, route.inputs);
       const precision = segment.gradients ? plan.precision : 'float32';
+      const partials = new Partials(this.#workbench, plan.shards, { ...segment, precision }, place, route.inputs);
       return {
         ...segment,
         number: number + (this.#options.firstSegment ?? 0),
@@ -252,8 +253,7 @@ export class AllReduce {
   #sendPartials(segment: SegmentWork, sums: readonly Sum[], parent: number): void {
     // In the order of the shards, since a residual goes from one sum to the next.
     const frames = sums.map((sum) => this.#pack(this.#label('partial', sum), segment, sum.place));
-    const bytes = bytesOf(segment);
-    for (const frame of frames) this.#send(parent, frame, bytes);
+    for (const [i, frame] of frames.entries()) this.#send(parent, frame, bytesOf(segment, sums[i]));
   }
 
   /** At the root: the total goes to who needs it, rounded if the plan says so, and what is kept here is what was sent. */
@@ -261,20 +261,22 @@ export class AllReduce {
     if (sum.place !== segment.place) this.#workbench.copy(segment.place, sum.place, segment.floats);
     const frame = this.#pack(this.#label('total', sum), segment, segment.place, segment.place);
     this.#finish(running, segment);
-    const bytes = bytesOf(segment);
+    const bytes = bytesOf(segment, sum);
     for (const child of segment.route.children) this.#send(child, frame, bytes);
   }
 
   #pack(label: Label, segment: SegmentWork, place: SumPlace, settle?: number): SlabParts {
-    return segment.precision === 'float32'
-      ? this.#workbench.pack(label, segment, place)
-      : this.#workbench.packRounded(label, segment, segment.precision, place, settle);
+    const { precision } = segment;
+    if (precision === 'float32') return this.#workbench.pack(label, segment, place);
+    return isBlocks(precision)
+      ? this.#workbench.packExactly(label, segment, precisionOf(precision, label), place)
+      : this.#workbench.packRounded(label, segment, precision, place, settle);
   }
 
   /** The total of a segment is in place. */
   #finish(running: Running, segment: SegmentWork): void {
     const { kernels, layout, total } = this.#options;
-    const first = segment.start / NORM_BLOCK;
+    const first = Math.ceil(segment.start / NORM_BLOCK);
     const end = Math.min(first + Math.ceil(segment.floats / NORM_BLOCK), this.#normSums.length);
     sumSquares(kernels, total, layout.trainable, first, end, this.#normSums);
     this.#done(running, segment);

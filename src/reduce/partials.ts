@@ -1,4 +1,5 @@
 /** The sums of one segment that one member has at hand during an all-reduce. They are added up as they come. */
+import { isBlocks, type WirePrecision } from './plan.js';
 import type { Input } from './routes.js';
 import type { Segment } from './segments.js';
 import type { SlabFrame } from './slab-frame.js';
@@ -20,16 +21,25 @@ export class Partials {
   readonly #shards: number;
   readonly #floats: number;
   readonly #at: number;
+  /** Whether what is added up is rounded to bfloat16, as it travels. */
+  readonly #rounds: boolean;
 
   /**
    * @param shards shards of the step
    * @param at byte offset of the segment in the total, for a sum to be in until the total comes
    */
-  constructor(workbench: Workbench, shards: number, { floats }: Segment, at: number, inputs: readonly Input[]) {
+  constructor(
+    workbench: Workbench,
+    shards: number,
+    { floats, precision }: Segment & { readonly precision: WirePrecision },
+    at: number,
+    inputs: readonly Input[],
+  ) {
     this.#workbench = workbench;
     this.#shards = shards;
     this.#floats = floats;
     this.#at = at;
+    this.#rounds = isBlocks(precision);
     this.owed = inputs;
   }
 
@@ -109,6 +119,7 @@ export class Partials {
       this.#workbench.copy(place, to.place, this.#floats);
     }
     this.#workbench.add(place as number, from.place, this.#floats);
+    if (this.#rounds) this.#workbench.roundToBfloat16(place as number, this.#floats);
     return parentOf(a, b, place);
   }
 }

@@ -2,7 +2,8 @@
 import type { Partials } from './partials.js';
 import type { WirePrecision } from './plan.js';
 import type { Route } from './routes.js';
-import { payloadBytes, type Segment } from './segments.js';
+import { payloadBytes, precisionOf, type Segment } from './segments.js';
+import type { TreeNode } from './tree.js';
 
 export interface SegmentWork extends Segment {
   readonly route: Route;
@@ -14,18 +15,22 @@ export interface SegmentWork extends Segment {
   done: boolean;
 }
 
-/** Of its numbers on the wire. */
-export const bytesOf = ({ floats, precision }: SegmentWork): number => payloadBytes(precision, floats);
+/** Of the numbers of a node's sum on the wire. */
+export const bytesOf = ({ floats, precision }: SegmentWork, node: TreeNode): number =>
+  payloadBytes(precisionOf(precision, node), floats);
 
-/** Who still owes how many bytes. */
-export function owedBytes(work: readonly SegmentWork[]): { readonly id: number; readonly bytes: number }[] {
+/** Who still owes how many bytes. @param shards of the plan */
+export function owedBytes(
+  work: readonly SegmentWork[],
+  shards: number,
+): { readonly id: number; readonly bytes: number }[] {
   const owed = new Map<number, number>();
   for (const segment of work) {
     const { source } = segment.route;
-    const bytes = bytesOf(segment);
-    const from = segment.partials.owed.map((input) => input.from);
-    if (from.length === 0 && !segment.done && source !== undefined) from.push(source);
-    for (const id of from) owed.set(id, (owed.get(id) ?? 0) + bytes);
+    const inputs = [...segment.partials.owed];
+    if (inputs.length === 0 && !segment.done && source !== undefined)
+      inputs.push({ from: source, low: 0, high: shards });
+    for (const input of inputs) owed.set(input.from, (owed.get(input.from) ?? 0) + bytesOf(segment, input));
   }
   return [...owed].map(([id, bytes]) => ({ id, bytes }));
 }

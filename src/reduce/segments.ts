@@ -1,8 +1,9 @@
 /** How the state region of the gradient slab is cut into the pieces that travel each by itself. */
 import type { SlabLayout } from '../model/slab.js';
 import { NORM_BLOCK } from './norm.js';
-import type { AllReducePlan, WirePrecision } from './plan.js';
+import { type AllReducePlan, isBlocks, type WirePrecision } from './plan.js';
 import type { ParameterShare } from './shares.js';
+import type { TreeNode } from './tree.js';
 
 /** The regions of a slab that an all-reduce has to do with. */
 export type AllReduceLayout = Pick<SlabLayout, 'trainable' | 'state'>;
@@ -59,23 +60,40 @@ export function segmentsOf(
       segments.push({ number: segments.length, start, floats, gradients, owner: id, at: (i + 0.5) / count });
     }
   };
-  for (const share of shares ?? [{ from: 0, to: state }]) cut(share);
+  // What is rounded before it is sent is rounded to the last gradient, and so sent.
+  const border = isBlocks(precision) ? trainable : 0;
+  const whole = [
+    { from: 0, to: border },
+    { from: border, to: state },
+  ];
+  for (const share of shares ?? whole) cut(share);
   return segments;
 }
 
-/** Numbers that share a scale in int8. */
+/**
+ * As what the sum of a node travels. Where replicas are rounded to blocks, so is what is of one of them; what is added up is
+ * rounded to bfloat16 wherever it is made, so that all members have the same bits of it.
+ */
+export const precisionOf = (precision: WirePrecision, { low, high }: TreeNode): WirePrecision =>
+  isBlocks(precision) && high - low > 1 ? 'bfloat16' : precision;
+
+/** Numbers that share a scale in int8, and in blocks. */
 const INT8_GROUP = 128;
+const BLOCK = 32;
 /** Payloads are whole words of their checksum, eight at a time. */
 const payloadUnit = 32;
 
 /**
- * Bytes of a payload. int8: a byte for each number, then for each group its scale as a float32, then zeros.
+ * Bytes of a payload. int8: a byte for each number, then for each group its scale as a float32, then zeros. Blocks have a byte
+ * or half of one for each number, and one for each scale.
  * @param floats a multiple of 16
  */
 export function payloadBytes(precision: WirePrecision, floats: number): number {
   if (precision === 'float32') return floats * 4;
-  if (precision !== 'int8') return floats * 2;
-  return Math.ceil((floats + 4 * Math.ceil(floats / INT8_GROUP)) / payloadUnit) * payloadUnit;
+  const padded = (bytes: number) => Math.ceil(bytes / payloadUnit) * payloadUnit;
+  if (precision === 'int8') return padded(floats + 4 * Math.ceil(floats / INT8_GROUP));
+  if (!isBlocks(precision)) return floats * 2;
+  return padded((precision === 'mxint4' ? floats / 2 : floats) + Math.ceil(floats / BLOCK));
 }
 
 /** Bytes of a whole sum on the wire. */

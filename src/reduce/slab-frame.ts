@@ -5,9 +5,8 @@
  * 16 u32 checksum of the payload | 20 u32 CRC-32 of bytes 0 to 19 | 24 eight zeros
  */
 import { crc32 } from 'node:zlib';
-import { wirePrecisions } from '../config/cluster.js';
 import { WireError } from '../errors.js';
-import type { WirePrecision } from './plan.js';
+import { slabPrecisions, type WirePrecision } from './plan.js';
 import { LARGEST_SEGMENT, payloadBytes } from './segments.js';
 
 /** First byte of every slab frame. */
@@ -16,7 +15,14 @@ const SLAB = 2;
 export const SLAB_HEADER = 32;
 const kinds = ['partial', 'total', 'parameters'] as const;
 /** Bytes that payloads are multiples of. */
-const units: Readonly<Record<WirePrecision, number>> = { float32: 4, bfloat16: 2, float16: 2, int8: 32 };
+const units: Readonly<Record<WirePrecision, number>> = {
+  float32: 4,
+  bfloat16: 2,
+  float16: 2,
+  int8: 32,
+  mxint8: 32,
+  mxint4: 32,
+};
 
 interface SlabHeader {
   readonly kind: (typeof kinds)[number];
@@ -48,7 +54,7 @@ export function sealSlab(header: SlabHeader): Buffer {
   const buffer = Buffer.alloc(SLAB_HEADER);
   buffer[0] = SLAB;
   buffer[1] = kinds.indexOf(header.kind);
-  buffer[2] = wirePrecisions.indexOf(header.precision);
+  buffer[2] = slabPrecisions.indexOf(header.precision);
   buffer[3] = header.attempt;
   buffer.writeUInt32LE(header.round, 4);
   buffer.writeUInt16LE(header.low, 8);
@@ -70,14 +76,14 @@ export function openSlab(bytes: Uint8Array): SlabFrame {
   const buffer = Buffer.from(bytes.subarray(0, SLAB_HEADER));
   if (crc32(buffer.subarray(0, 20)) !== buffer.readUInt32LE(20))
     throw damaged('has a header whose checksum (CRC-32) is wrong');
-  const [kind, precision] = [kinds[buffer[1]], wirePrecisions[buffer[2]]];
+  const [kind, precision] = [kinds[buffer[1]], slabPrecisions[buffer[2]]];
   const [low, high] = [buffer.readUInt16LE(8), buffer.readUInt16LE(10)];
   if (buffer[0] !== SLAB) throw damaged(`is of kind ${buffer[0]}, not ${SLAB}`);
   if (kind === undefined)
     throw damaged(`is of kind ${buffer[1]}: ${kinds.map((name, i) => `${i} (${name})`).join(', ')} are known`);
   if (precision === undefined)
     throw damaged(
-      `is of precision ${buffer[2]}: ${wirePrecisions.map((name, i) => `${i} (${name})`).join(', ')} are known`,
+      `is of precision ${buffer[2]}: ${slabPrecisions.map((name, i) => `${i} (${name})`).join(', ')} are known`,
     );
   if (low >= high) throw damaged(`is of the shards [${low}, ${high}), which are none`);
   if (buffer.readBigUInt64LE(24) !== 0n) throw damaged('has something in the bytes 24 to 31, which must be zero');

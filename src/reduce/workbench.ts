@@ -1,6 +1,6 @@
 /** What happens to the numbers of a segment: they leave and enter frames, are added, rounded and widened. */
 import type { UpdateKernels } from '../kernels/load-kernels.js';
-import type { WirePrecision } from './plan.js';
+import type { BlockPrecision, WirePrecision } from './plan.js';
 import { Residuals } from './residuals.js';
 import { LARGEST_SEGMENT, payloadBytes, type Segment } from './segments.js';
 import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
@@ -47,6 +47,10 @@ export class Workbench {
   add(to: number, from: SumPlace, floats: number): void {
     if (typeof from !== 'number') this.copy(this.#other, from, floats);
     this.#kernels.add(to, typeof from === 'number' ? from : this.#other, floats);
+  }
+
+  roundToBfloat16(at: number, floats: number): void {
+    this.#kernels.roundToBfloat16(at, floats);
   }
 
   isFinite(at: number, floats: number): boolean {
@@ -103,7 +107,7 @@ export class Workbench {
   packRounded(
     label: Label,
     segment: Segment,
-    precision: Exclude<WirePrecision, 'float32'>,
+    precision: Exclude<WirePrecision, 'float32' | BlockPrecision>,
     from: SumPlace,
     settle?: number,
   ): SlabParts {
@@ -118,6 +122,20 @@ export class Workbench {
     this.#compress(precision)(this.#other, at, this.#residual, floats);
     this.#residuals.write(key, residual);
     if (settle !== undefined) this.#widen(precision, settle, this.#other, floats);
+    return this.#packed(label, segment, precision);
+  }
+
+  /** A frame of the numbers at `from`, which have been rounded to this precision before. */
+  packExactly(label: Label, segment: Segment, precision: WirePrecision, from: SumPlace): SlabParts {
+    const { floats } = segment;
+    if (typeof from !== 'number') this.copy(this.bench, from, floats);
+    const { toBfloat16, packBlocks8, packBlocks4 } = this.#kernels;
+    const pack = precision === 'mxint8' ? packBlocks8 : precision === 'mxint4' ? packBlocks4 : toBfloat16;
+    pack(this.#other, typeof from === 'number' ? from : this.bench, floats);
+    return this.#packed(label, segment, precision);
+  }
+
+  #packed(label: Label, { number, floats }: Segment, precision: WirePrecision): SlabParts {
     const bytes = payloadBytes(precision, floats);
     const header = this.#seal({ ...label, segment: number, precision }, this.#other, bytes);
     return { header, payload: new Uint8Array(this.view(this.#other, bytes)) };
@@ -134,12 +152,12 @@ export class Workbench {
   }
 
   #widen(precision: Exclude<WirePrecision, 'float32'>, to: number, from: number, floats: number): void {
-    const { fromBfloat16, fromFloat16, fromInt8 } = this.#kernels;
-    const widen = { bfloat16: fromBfloat16, float16: fromFloat16, int8: fromInt8 };
+    const { fromBfloat16, fromFloat16, fromInt8, unpackBlocks8: mxint8, unpackBlocks4: mxint4 } = this.#kernels;
+    const widen = { bfloat16: fromBfloat16, float16: fromFloat16, int8: fromInt8, mxint8, mxint4 };
     widen[precision](to, from, floats);
   }
 
-  #compress(precision: Exclude<WirePrecision, 'float32'>): UpdateKernels['compressInt8'] {
+  #compress(precision: Exclude<WirePrecision, 'float32' | BlockPrecision>): UpdateKernels['compressInt8'] {
     const { compressBfloat16, compressFloat16, compressInt8 } = this.#kernels;
     return { bfloat16: compressBfloat16, float16: compressFloat16, int8: compressInt8 }[precision];
   }

@@ -112,6 +112,6 @@ export interface SummaryEvent {
   /** Who adds them up: Lockstep along its tree, or MPI. */
   sums: 'tree' | 'mpi';
   optimizerState: 'replicated' | 'sharded';
-  /** Local steps of a round, and replicas that take them; null where each round is one step of all. */
-  local: { steps: number; replicas: number } | null;
+  /** Local steps of a round, replicas that take them, and to what their movements are rounded; null where each round is one step of all. */
+  local: { steps: number; replicas: number; quantize: 'int8' | 'int4' | null } | null;
 }

@@ -149,6 +149,7 @@ export const jobSchema = z.strictObject({
       replicas: z.int().min(1).max(65_535),
       optimizer: optimizerSchema,
       warmUpSteps: z.int().min(0),
+      quantize: z.enum(['int8', 'int4']).optional(),
       clipNorm: z.number().positive().optional(),
     })
     .optional(),

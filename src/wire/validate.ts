@@ -1,7 +1,7 @@
 /** The rules of every message, field by field. What has passed is what its type says. */
-import { wirePrecisions } from '../config/cluster.js';
 import { RefusedError } from '../errors.js';
 import { phaseNames } from '../pool/pool-options.js';
+import { slabPrecisions } from '../reduce/plan.js';
 import type { ParameterRange } from '../reduce/shares.js';
 import type { TreeNode } from '../reduce/tree.js';
 import {
@@ -153,7 +153,7 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
     round: u32,
     attempt: whole(0, 255),
     algorithm: oneOfWords('star', 'butterfly', 'mpi'),
-    precision: oneOfWords(...wirePrecisions),
+    precision: oneOfWords(...slabPrecisions),
     warm: optional(truth),
     shards: whole(1, mostShards),
     shares: optional(shares),

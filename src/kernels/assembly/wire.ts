@@ -191,6 +191,14 @@ export function toBfloat16(dst: usize, src: usize, n: i32): void {
   }
 }
 
+/** The same in place: they stay floats. */
+export function roundToBfloat16(dst: usize, n: i32): void {
+  for (let i: usize = 0; i < <usize>n; i += 4) {
+    const at = dst + (i << 2);
+    v128.store(at, widenBfloat16(roundBfloat16(v128.load(at))));
+  }
+}
+
 /** `n` floats rounded to float16. */
 export function toFloat16(dst: usize, src: usize, n: i32): void {
   for (let i: usize = 0; i < <usize>n; i += 8) {
