@@ -1438,6 +1438,10 @@ export interface RunConfigInput {
              */
             warmUpSteps?: number;
             /**
+             * Rounds what each replica moves by, with error feedback, before it is sent: blocks of 32 numbers share a power of two as scale. Sums of several replicas travel as bfloat16. It changes the result, which depends on no worker all the same. Default: float32.
+             */
+            quantize?: 'int8' | 'int4';
+            /**
              * How the mean movement of the replicas changes the parameters.
              */
             outer?:
