@@ -22,9 +22,9 @@ export {
   finite,
   fromBfloat16,
   fromFloat16,
+  roundToBfloat16,
   toBfloat16,
   toFloat16,
-  roundToBfloat16,
 } from './wire';
 export { packBlocks4, packBlocks8, quantizeBlocks, unpackBlocks4, unpackBlocks8 } from './wire-blocks';
 export { compressInt8, fromInt8 } from './wire-int8';
