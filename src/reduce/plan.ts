@@ -4,7 +4,7 @@ import type { ParameterShare } from './shares.js';
 import type { TreeNode } from './tree.js';
 
 /** What sums of one replica may travel as, which are whole units of their block already: see kernels/assembly/wire-blocks.ts. */
-export const blockPrecisions = ['mxint8', 'mxint4'] as const;
+const blockPrecisions = ['mxint8', 'mxint4'] as const;
 export type BlockPrecision = (typeof blockPrecisions)[number];
 export type WirePrecision = ClusterConfig['precision'] | BlockPrecision;
 /** Frames have a byte for the place in this list. */
