@@ -2,6 +2,7 @@
 
 import type { Examples } from '../src/data/examples.js';
 import { evaluationBatchCount } from '../src/data/geometry.js';
+import { isStreaming } from '../src/data/local-rounds.js';
 import { modelsOf } from '../src/engine/onnx/step-loop.js';
 import { EngineError, WireError } from '../src/errors.js';
 import { RunMetrics } from '../src/evaluate/run-metrics.js';
@@ -61,11 +62,11 @@ export function checkMemory(job: Job, threads: number, memory = memoryLimit()): 
   const kept = local ? [local.optimizer, local.optimizer] : [];
   const warmUp = local && local.warmUpSteps > 0 ? [local.optimizer] : [];
   const optimizers = [optimizer, ...kept, ...warmUp].map((each) => createOptimizer(each, layout));
-  const residuals = local?.quantize ? 2 * layout.trainable : 0;
+  const ownSlabs = (local?.quantize ? 2 * layout.trainable : 0) + (local && isStreaming(local) ? 2 * layout.state : 0);
   const replicated = optimizerState === 'replicated' ? optimizers : [];
   const slots = replicated.reduce(
     (sum, { slots, workspace = 0 }) => slots.reduce((sum, { length }) => sum + length, sum + threads * workspace),
-    residuals + (local ? layout.length + layout.state : 0),
+    ownSlabs + (local ? layout.length + layout.state : 0),
   );
   const evaluated = averageMomentum(optimizer) === undefined ? 0 : layout.length;
   const slabs = 4 * (layout.length + evaluated + slots + (1 + threads) * layout.state);

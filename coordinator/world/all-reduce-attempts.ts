@@ -8,7 +8,7 @@ import { type AllReducePlan, type PlanMember, usesLinks } from '../../src/reduce
 import type { PowerSgdRule } from '../../src/reduce/power-sgd.js';
 import { type ParameterShare, shareIn } from '../../src/reduce/shares.js';
 import type { Clock } from './clock.js';
-import type { Computing } from './computing.js';
+import type { Computing, RoundTask } from './computing.js';
 import { numberHosts } from './hosts.js';
 import type { Mailbox } from './mailbox.js';
 import { PeerLostError, type Roster } from './roster.js';
@@ -62,6 +62,7 @@ export const wantsButterfly = ({ algorithm, bytes }: Pick<AllReduceAttemptsOptio
 export class AllReduceAttempts {
   readonly #round: number;
   readonly #shards: number;
+  readonly #part: number | undefined;
   readonly #options: AllReduceAttemptsOptions;
   readonly #mail: Mailbox<RoundEvent>;
   readonly #computing: Computing;
@@ -71,13 +72,14 @@ export class AllReduceAttempts {
   #starOnly = false;
 
   constructor(
-    { round, shards }: { readonly round: number; readonly shards: number },
+    { round, shards, part }: Pick<RoundTask, 'round' | 'shards' | 'part'>,
     options: AllReduceAttemptsOptions,
     mail: Mailbox<RoundEvent>,
     computing: Computing,
   ) {
     this.#round = round;
     this.#shards = shards;
+    this.#part = part;
     this.#options = options;
     this.#mail = mail;
     this.#computing = computing;
@@ -172,6 +174,7 @@ export class AllReduceAttempts {
       round: this.#round,
       attempt: this.#next++,
       shards: this.#shards,
+      ...(this.#part !== undefined && { part: this.#part }),
       precision,
       members,
       algorithm: byLibrary ? 'mpi' : butterfly ? 'butterfly' : 'star',

@@ -7,10 +7,10 @@ import { roundOf, rowsUsed } from '../../src/data/geometry.js';
 import { LockstepError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { RunMetrics } from '../../src/evaluate/run-metrics.js';
-import type { Update } from '../../src/optimizer/decide.js';
 import { StoppedError } from '../../src/pool/control.js';
 import type { ThreadPool } from '../../src/pool/pool.js';
 import type { RoundOptions as RoundPoolOptions, TrainingOptions, UpdateOptions } from '../../src/pool/pool-options.js';
+import type { RoundUpdate } from '../../src/pool/round-worker.js';
 import type { StepGradient } from '../../src/pool/step-gradient.js';
 import type { SpanResult } from '../../src/pool/task.js';
 import type { Reporter } from '../../src/report/events.js';
@@ -54,6 +54,14 @@ export interface ClusterParts {
 
 /** More than a round has, as a rule: frames have a byte for the number of an attempt. */
 const attemptsEach = 8;
+
+const localSummary = ({ steps, replicas, parts = 1, overlap = 0, quantize }: OuterStep) => ({
+  steps: steps * parts,
+  replicas,
+  parts,
+  overlap,
+  quantize: quantize ?? null,
+});
 
 export class Cluster implements Trainer {
   readonly parameters: Float32Array;
@@ -226,7 +234,7 @@ export class Cluster implements Trainer {
       rank: round.compression?.rule.rank ?? null,
       sums: round.algorithm === 'mpi' ? 'mpi' : 'tree',
       optimizerState: sharding ? 'sharded' : 'replicated',
-      local: outer ? { steps: outer.steps, replicas: outer.replicas, quantize: outer.quantize ?? null } : null,
+      local: outer ? localSummary(outer) : null,
     });
   }
 
@@ -271,7 +279,7 @@ export class Cluster implements Trainer {
   }
 
   /** From here on the round counts. Remote workers are told first: they apply it while the coordinator does. */
-  #commit(decided: Update, { shares }: RoundResult): void {
+  #commit(decided: RoundUpdate, { shares }: RoundResult): void {
     const { world, own, sharding } = this.#parts;
     const update = sharding && shares ? sharding.commit(decided, shares) : decided;
     for (const worker of world.followers()) void worker.commit(update);

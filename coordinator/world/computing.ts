@@ -14,6 +14,8 @@ export interface RoundTask extends Omit<ComputeTask, 'nodes' | 'rows'> {
   readonly shards: number;
   /** What a shard of this step takes, in those of the longest bucket. */
   readonly effort: number;
+  /** The steps that come later, while what these came to is exchanged. */
+  readonly beside?: Omit<RoundTask, 'beside'>;
   /** Rows of a node's shards. */
   rowsOf(node: TreeNode): readonly RowsAt[];
   /** Rows that these nodes will have in the next step, for workers that are sent them ahead. */
@@ -35,6 +37,12 @@ interface Outstanding {
   readonly nodes: readonly TreeNode[];
   /** When the worker is late. */
   readonly deadline: number;
+}
+
+/** What of it a worker is asked for. */
+export function taskOf(task: RoundTask, nodes: readonly TreeNode[]): ComputeTask {
+  const { shards, effort, beside, rowsOf, nextRowsOf, ...asked } = task;
+  return { ...asked, nodes, rows: nodes.flatMap((node) => rowsOf(node)) };
 }
 
 const keyOf = ({ low, high }: TreeNode): string => `${low}-${high}`;
@@ -131,11 +139,11 @@ export class Computing {
   #give(worker: Worker, nodes: readonly TreeNode[]): void {
     if (nodes.length === 0) return;
     const [roster, clock] = [this.#roster, this.#clock];
-    const { round, epoch, step, bucket, effort, local, rowsOf } = this.#task;
+    const { effort } = this.#task;
     const given = clock.now();
     const deadline = given + roster.pace.patienceWith(worker, this.#load(worker) + leavesOf(nodes), effort);
     this.#outstanding.push({ worker, nodes, deadline });
-    const task = { round, epoch, step, bucket, local, nodes, rows: nodes.flatMap((node) => rowsOf(node)) };
+    const task = taskOf(this.#task, nodes);
     const next = nodes.flatMap((node) => this.#task.nextRowsOf(node));
     worker.compute(task).then(
       (computed) => {

@@ -2,16 +2,18 @@
 import type { SyncConfig } from '../../src/config/cluster.js';
 import { planLocalRounds } from '../../src/data/local-rounds.js';
 import { ConfigError } from '../../src/errors.js';
+import { plural } from '../../src/ground/units.js';
 import { outerOptimizer } from '../../src/optimizer/outer.js';
 import { averageMomentum } from '../../src/optimizer/weight-average.js';
 import type { LocalOptions, TrainingOptions } from '../../src/pool/pool-options.js';
+import { partsOf } from '../../src/reduce/parts.js';
 import type { OuterStep } from './round-plan.js';
 
 /**
  * @returns undefined where each round is a step
  * @throws ConfigError when replicas cannot train so
  */
-export function outerStep(sync: SyncConfig, { geometry, optimizer }: TrainingOptions): OuterStep | undefined {
+export function outerStep(sync: SyncConfig, { geometry, layout, optimizer }: TrainingOptions): OuterStep | undefined {
   const rounds = planLocalRounds(sync, geometry);
   const outer = outerOptimizer(sync);
   if (!rounds || !outer) return undefined;
@@ -19,6 +21,14 @@ export function outerStep(sync: SyncConfig, { geometry, optimizer }: TrainingOpt
     throw new ConfigError(
       `optimizer.${Object.keys(optimizer)[0]}.emaMomentum: with cluster.sync.local it would average the weights of a replica, and not those of the run`,
       'leave emaMomentum out: the momentum of the outer optimizer averages already',
+    );
+  }
+  const parts = rounds.parts ?? 1;
+  const filled = partsOf(layout, parts).filter((ranges) => ranges.length > 0).length;
+  if (filled < parts) {
+    throw new ConfigError(
+      `cluster.sync.local.parts: ${plural(parts, 'part')} of a model with ${plural(filled, 'layer')} that are trained`,
+      `use at most ${filled}`,
     );
   }
   return { ...rounds, optimizer: outer };

@@ -4,7 +4,7 @@
  * then, and whenever workers come or go, as the replicas are dealt anew. Where a worker is lost, the run goes back to the copy.
  */
 import type { OptimizerConfig } from '../../src/config/optimizer.js';
-import type { LocalRounds } from '../../src/data/local-rounds.js';
+import { isStreaming, type LocalRounds } from '../../src/data/local-rounds.js';
 import type { SlabLayout } from '../../src/model/slab.js';
 import { createOptimizer } from '../../src/optimizer/create-optimizer.js';
 import { replicaSlots } from '../../src/optimizer/replica-slots.js';
@@ -123,10 +123,10 @@ export class ReplicaKeeper implements OwnState {
   async reach(round: number, holders: readonly StateHolder[]): Promise<boolean> {
     const fetched = await this.#options.inner.reach(round, holders);
     if (round === this.#round) return fetched;
-    const { clock, own, state, warmUpSteps } = this.#options;
+    const { clock, own, warmUpSteps } = this.#options;
     const started = clock.now();
     if (round < warmUpSteps) {
-      for (const slabs of this.#arriving) copy(state.slots.slice(state.slots.length - this.#warmUpSlots), slabs);
+      for (const slabs of this.#arriving) this.#warmUp(slabs);
     }
     for (const { worker, low, high } of this.#owners) {
       for (let replica = low; replica < high; replica++) {
@@ -161,6 +161,16 @@ export class ReplicaKeeper implements OwnState {
       for (let replica = low; replica < high; replica++) {
         if (!held || replica < held.low || replica >= held.high) this.#give(worker, replica);
       }
+    }
+  }
+
+  /** The state of a replica that goes on from the warm-up: that of its optimizer, its own parameters, and nothing left by rounding. */
+  #warmUp(slabs: readonly Float32Array[]): void {
+    const { parameters, slots } = this.#options.state;
+    copy(slots.slice(slots.length - this.#warmUpSlots), slabs);
+    if (isStreaming(this.#options)) {
+      const own = slabs[this.#warmUpSlots];
+      own.set(parameters.subarray(0, own.length));
     }
   }
 

@@ -1,11 +1,12 @@
 /** What a round asks of the workers and what its step is: one step of everybody, or local steps of replicas. */
 import type { OptimizerConfig } from '../../src/config/optimizer.js';
 import { bucketOf } from '../../src/data/buckets.js';
-import { activeShards, batchOf, type RowRange, roundOf, shardsOf } from '../../src/data/geometry.js';
-import { type LocalRounds, replicaRows, roundSteps } from '../../src/data/local-rounds.js';
+import { activeShards, batchOf, type Geometry, type RowRange, roundOf, shardsOf } from '../../src/data/geometry.js';
+import { isStreaming, type LocalRounds, replicaRows, roundSteps, roundsBefore } from '../../src/data/local-rounds.js';
 import { baseLearningRate } from '../../src/optimizer/create-optimizer.js';
-import { decideStep, learningRateOf, type Update } from '../../src/optimizer/decide.js';
+import { decideStep, learningRateOf } from '../../src/optimizer/decide.js';
 import type { TrainingOptions } from '../../src/pool/pool-options.js';
+import type { RoundUpdate } from '../../src/pool/round-worker.js';
 import type { TreeNode } from '../../src/reduce/tree.js';
 import type { RoundTask } from './computing.js';
 import type { RoundResult } from './round.js';
@@ -32,7 +33,7 @@ export interface RoundDecision {
   readonly norms: readonly number[];
   /** What the sums of a step are divided by; undefined of local steps. */
   readonly divisor?: number;
-  readonly update?: Update;
+  readonly update?: RoundUpdate;
 }
 
 export interface RoundPlan {
@@ -73,37 +74,72 @@ function localRound(options: TrainingOptions, outer: OuterStep, place: RoundPlac
   const stepsFrom = (first: number) => Array.from({ length: roundSteps(geometry, outer, first) }, (_, i) => first + i);
   const round = roundOf(geometry, epoch, step + steps - 1);
   const rowsIn = (of: number) => (node: TreeNode) => replicaRows(geometry, outer, of, node);
-  const each = stepsFrom(step).map((of) => bucketAt(options, place, of));
-  const local = each.map(({ bucket }, i) => ({
-    bucket,
-    learningRate: learningRateOf(options, roundOf(geometry, epoch, step + i), rateScale),
-  }));
-  const effort = each.reduce((sum, { effort }) => sum + effort, 0);
-  const task = { round, epoch, step, bucket: each[0].bucket, effort, local, shards: outer.replicas };
+  const { later, part } = streamOf(geometry, outer, place, steps);
+  /** Some steps of the round, and where the rows of what comes next are. */
+  const taskOf = (of: readonly number[], next: readonly number[]) => {
+    const each = of.map((step) => bucketAt(options, place, step));
+    const local = each.map(({ bucket }, i) => ({
+      bucket,
+      learningRate: learningRateOf(options, roundOf(geometry, epoch, of[i]), rateScale),
+    }));
+    const effort = each.reduce((sum, { effort }) => sum + effort, 0);
+    const task = { round, epoch, step: of[0], bucket: each[0].bucket, effort, local, shards: outer.replicas };
+    return { ...task, ...(part !== undefined && { part }), ...rowsOf(options, place, of, next, rowsIn) };
+  };
+  const [all, after] = [stepsFrom(step), stepsFrom(step + steps)];
+  const [first, rest] = [all.slice(0, steps - later), all.slice(steps - later)];
+  const task = taskOf(first, later > 0 ? rest : after);
   return {
-    task: { ...task, ...rowsOf(options, place, stepsFrom(step), stepsFrom(step + steps), rowsIn) },
+    task: later > 0 ? { ...task, later, beside: { ...taskOf(rest, after), continues: true } } : task,
     steps,
-    decide: (result) => decideLocal(outer, round, steps, result),
+    decide: (result) => decideLocal(outer, round, result, { steps, later, part }),
+  };
+}
+
+/**
+ * What of the round is exchanged, and how many of its steps are taken meanwhile. The last round of the run exchanges all, when
+ * all steps are done: else it would end without what replicas have learned since.
+ */
+function streamOf(geometry: Geometry, outer: OuterStep, { epoch, step }: RoundPlace, steps: number) {
+  const isLast = epoch === geometry.epochs - 1 && step + steps === geometry.stepsPerEpoch;
+  const { parts, overlap = 0 } = outer;
+  return {
+    later: isLast ? 0 : Math.min(overlap, steps - 1),
+    part: isLast || parts === undefined ? undefined : roundsBefore(geometry, outer, epoch, step) % parts,
   };
 }
 
 /** The mean of what the replicas moved by is the gradient of the outer optimizer; its norm stands for all steps of the round. */
-function decideLocal(outer: OuterStep, round: number, steps: number, result: RoundResult): RoundDecision {
-  const { losses: sums, divisors, squares } = result;
+function decideLocal(
+  outer: OuterStep,
+  round: number,
+  { losses: sums, divisors, beside, squares }: RoundResult,
+  { steps, later, part }: { readonly steps: number; readonly later: number; readonly part: number | undefined },
+): RoundDecision {
   const { replicas, optimizer } = outer;
-  const total = (values: Float64Array, step: number) => {
+  const before = steps - later;
+  const total = (values: Float64Array, meanwhile: Float64Array | undefined, step: number) => {
     let sum = 0;
-    for (let replica = 0; replica < replicas; replica++) sum += values[replica * steps + step];
+    for (let replica = 0; replica < replicas; replica++) {
+      sum += step < before ? values[replica * before + step] : meanwhile![replica * later + step - before];
+    }
     return sum;
   };
-  const losses = Array.from({ length: steps }, (_, i) => total(sums, i) / (total(divisors, i) || 1));
+  const losses = Array.from(
+    { length: steps },
+    (_, i) => total(sums, beside?.losses, i) / (total(divisors, beside?.divisors, i) || 1),
+  );
   const norm = Math.sqrt(squares) / replicas;
   const norms = losses.map(() => norm);
   const broken = losses.find((loss) => !Number.isFinite(loss));
   if (broken !== undefined) return { losses: [broken], norms };
   if (!Number.isFinite(norm)) return { losses, norms };
   const [gradientScale, stateScale] = [1 / replicas, 1 / replicas];
-  return { losses, norms, update: { round, learningRate: baseLearningRate(optimizer), gradientScale, stateScale } };
+  const update = { round, learningRate: baseLearningRate(optimizer), gradientScale, stateScale };
+  if (!isStreaming(outer)) return { losses, norms, update };
+  // What was exchanged at the end is behind nobody.
+  const mixing = later > 0 ? outer.mixing! : 0;
+  return { losses, norms, update: { ...update, mixing, ...(part !== undefined && { part }) } };
 }
 
 /** What the sequences of a step are cut to, and what its shards take in those of the longest. */

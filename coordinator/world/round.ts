@@ -5,6 +5,7 @@
 import { lossesEach, type RowsAt } from '../../src/pool/round-worker.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { AllReduceAttempts, type AllReduceAttemptsOptions } from './all-reduce-attempts.js';
+import { type Beside, BesideSteps } from './beside.js';
 import { Computing, type RoundTask } from './computing.js';
 import { Mailbox } from './mailbox.js';
 import type { ReplicaKeeper } from './replica-keeper.js';
@@ -14,6 +15,8 @@ export interface RoundResult {
   /** Sum of the losses of each shard, and what it adds to the divisor of the step; of replicas, of each of their steps. */
   readonly losses: Float64Array;
   readonly divisors: Float64Array;
+  /** Of the steps that replicas took while the sums were exchanged. */
+  readonly beside: Beside | undefined;
   /** Sum of squares of the total gradient; not finite when the run diverges. */
   readonly squares: number;
   readonly used: readonly RowsAt[];
@@ -39,16 +42,24 @@ export async function runRound(task: RoundTask, options: WorldRoundOptions): Pro
   await keeper?.deal();
   const mail = new Mailbox<RoundEvent>(clock);
   const forget = roster.onLoss((worker) => mail.put({ kind: 'lost', worker }));
+  let steps: BesideSteps | undefined;
   try {
     const computing = new Computing(task, roster, clock, mail, keeper?.owners);
     const attempts = new AllReduceAttempts(task, options, mail, computing);
     for (;;) {
       await computing.done();
-      const { squares, algorithm, shares } = await attempts.next();
+      const attempt = attempts.next();
+      // Everybody has been asked for the sums first.
+      if (task.beside && keeper) steps ??= new BesideSteps(task.beside, roster, keeper.owners);
+      const { squares, algorithm, shares } = await attempt;
       const { count, members: holders } = attempts;
       if (squares === undefined) continue;
+      const sums = sumsOf(task, computing);
+      const beside = await steps?.done();
       return {
-        ...sumsOf(task, computing),
+        ...sums,
+        used: beside ? [...sums.used, ...beside.used] : sums.used,
+        beside,
         squares,
         algorithm,
         shares,
@@ -58,6 +69,7 @@ export async function runRound(task: RoundTask, options: WorldRoundOptions): Pro
       };
     }
   } finally {
+    await steps?.settled();
     forget();
   }
 }

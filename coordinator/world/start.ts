@@ -110,7 +110,10 @@ function startPool(
   const optimizer = outer?.optimizer ?? options.optimizer;
   const warmUp = outer && outer.warmUpSteps > 0 ? options.optimizer : undefined;
   if (threads === 0)
-    return ThreadPool.start({ use: 'updates', layout, geometry, optimizer, warmUp, compression }, parameters);
+    return ThreadPool.start(
+      { use: 'updates', layout, geometry, optimizer, warmUp, parts: outer?.parts, compression },
+      parameters,
+    );
   return ThreadPool.start(
     {
       use: 'rounds',

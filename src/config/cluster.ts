@@ -34,6 +34,32 @@ const localSchema = z
       .describe(
         'Steps of the run that are taken in step before the first round: replicas go on from where those lead.',
       ),
+    parts: z
+      .int()
+      .min(1)
+      .max(256)
+      .default(1)
+      .describe(
+        'Parts that the layers are dealt to in turn, of about equal bytes, and exchanged in turn: each once in `steps` steps, which are a ' +
+          'multiple of them (Streaming DiLoCo).',
+      ),
+    overlap: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(0)
+      .describe(
+        'Steps that replicas take while a part is exchanged, before they go on with what came of it. Fewer than steps / parts.',
+      ),
+    mixing: z
+      .number()
+      .min(0)
+      .max(1)
+      .optional()
+      .describe(
+        'How much a replica keeps of a part of its own when its exchange has ended; the rest is that of the run. 1 would keep all. ' +
+          'Default: 0.5 with overlap.',
+      ),
     quantize: z
       .enum(['int8', 'int4'])
       .optional()
@@ -136,6 +162,15 @@ export function clusterConflict({ allReduce, transport, compression, precision, 
   if (quantize && allReduce === 'mpi') {
     const message = `MPI adds up float32 numbers, and quantize: ${quantize} is for what travels as integers`;
     return ['sync', message, 'remove cluster.sync.local.quantize, or set cluster.allReduce: auto'] as const;
+  }
+  const isStreaming = sync !== 'step' && (sync.local.parts > 1 || sync.local.overlap > 0);
+  if (isStreaming && precision !== 'float32') {
+    const message = `${precision} rounds what is exchanged all at once, after which nothing else is computed`;
+    return ['precision', message, 'remove cluster.precision, and set cluster.sync.local.quantize'] as const;
+  }
+  if (isStreaming && allReduce === 'mpi') {
+    const message = 'MPI adds up all at once, and parts or overlap are asked for';
+    return ['sync', message, 'remove parts and overlap, or set cluster.allReduce: auto'] as const;
   }
   const ends = `or set cluster.${precision === 'float32' ? 'sync: step' : 'precision: float32'}`;
   if (allReduce === 'mpi' && (compression || precision !== 'float32')) {

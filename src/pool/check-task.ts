@@ -54,9 +54,17 @@ function checkSteps(options: Described, task: ComputeTask): void {
   if (local.length < least || local.length > most) {
     throw new WireError(`a round of ${local.length} local steps came, where ${least} to ${most} belong`, remedy);
   }
-  const last = step + Math.max(0, local.length - 1);
+  checkStreaming(rounds, task);
+  const last = step + Math.max(0, local.length - 1) + (task.later ?? 0);
   if (last < geometry.stepsPerEpoch && round === roundOf(geometry, epoch, last)) return;
   throw new WireError(`round ${round} is not step ${last} of epoch ${epoch}`, remedy);
+}
+
+/** @throws WireError where steps are taken beside an exchange, or a part is exchanged, of which the job knows nothing */
+function checkStreaming(rounds: LocalRounds | undefined, { later = 0, continues, part }: ComputeTask): void {
+  const { overlap = 0, parts = 0 } = rounds ?? {};
+  if (later <= overlap && (!continues || overlap > 0) && (part === undefined || part < parts)) return;
+  throw new WireError('a task came with steps, or a part, that the rounds of the job do not have', remedy);
 }
 
 /** @throws WireError unless the batches fit where a split of the data set does */

@@ -1,19 +1,23 @@
 /**
  * One thread of a pool: its share of the local steps of replicas. A replica begins each round with the parameters of the
- * run and what its optimizer remembers of the rounds before, takes its steps, and leaves in a slot what it moved by.
+ * run, or its own where only parts of them are exchanged, and what its optimizer remembers of the rounds before. It takes
+ * its steps, leaves in a slot by how much it is away from the run, and may take some more while that is exchanged.
  */
 import { roundOf, shardsOf } from '../data/geometry.js';
-import { replicaShards } from '../data/local-rounds.js';
+import { isStreaming, replicaShards } from '../data/local-rounds.js';
 import type { UpdateKernels } from '../kernels/load-kernels.js';
 import { createOptimizer } from '../optimizer/create-optimizer.js';
 import { decideUpdate, type Update } from '../optimizer/decide.js';
 import type { OptimizerSlot, SlabPiece } from '../optimizer/optimizer.js';
 import { replicaSlots } from '../optimizer/replica-slots.js';
 import { totalSquares } from '../reduce/norm.js';
+import { BLOCK } from '../reduce/segments.js';
+import type { ParameterRange } from '../reduce/shares.js';
 import { type Addition, type ReductionPlan, reductionPlan, type TreeNode } from '../reduce/tree.js';
 import type { Control } from './control.js';
 import type { PhaseClock } from './phase-clock.js';
 import type { LocalOptions, RoundOptions } from './pool-options.js';
+import { runParts } from './run-parts.js';
 import type { ShardGradients } from './shard-gradients.js';
 import type { LocalSlabs, PoolSpec } from './shared-state.js';
 import { Slice } from './slice.js';
@@ -21,6 +25,12 @@ import type { LocalTask } from './task.js';
 
 /** Of a number, either way, in units of its block. */
 const largestUnits = { int8: 127, int4: 7 } as const;
+
+/** Floats of a slab, from a byte on. */
+interface Cut {
+  readonly from: number;
+  readonly floats: number;
+}
 
 export class LocalRank {
   readonly #spec: PoolSpec<RoundOptions>;
@@ -36,6 +46,9 @@ export class LocalRank {
   /** Of each replica: they differ in the slabs of the optimizer. */
   readonly #slices: readonly Slice[];
   readonly #share: readonly SlabPiece[];
+  /** Which slot has the parameters of a replica; undefined where all begin a round where the run is. */
+  readonly #own: number | undefined;
+  readonly #parts: ReturnType<typeof runParts>;
   readonly #plans = new Map<number, ReductionPlan>();
 
   constructor(
@@ -62,7 +75,10 @@ export class LocalRank {
       return new Slice({ layout, threads, shared: { ...shared, offsets } }, rank, kernels);
     });
     this.#slice = this.#slices[0];
-    this.#share = this.#slice.shareOf(createOptimizer(this.#local.optimizer, layout, shared.ruleModels));
+    const optimizer = createOptimizer(this.#local.optimizer, layout, shared.ruleModels);
+    this.#share = this.#slice.shareOf(optimizer);
+    this.#own = isStreaming(this.#local) ? optimizer.slots.length : undefined;
+    this.#parts = runParts(spec);
   }
 
   /** Computes replicas one after another, each by all threads, and adds up what they moved by. */
@@ -70,7 +86,7 @@ export class LocalRank {
     this.#clock.start();
     for (const action of task.actions) {
       if ('add' in action) {
-        this.#add(action, task.slots);
+        this.#add(action, task);
         this.#clock.mark('reduce');
       } else await this.#replica(task, action.compute, task.slots[action.into]);
     }
@@ -79,26 +95,41 @@ export class LocalRank {
   async #replica(task: LocalTask, replica: number, slot: number): Promise<void> {
     // The others may still read what the replica before has left.
     this.#barrier();
-    if (this.#rank === 0) this.#begin(replica);
+    if (this.#rank === 0) this.#begin(replica, task.continues);
     this.#barrier();
     for (let i = 0; i < task.local.length; i++) if (!(await this.#step(task, replica, i))) break;
     this.#barrier();
-    this.#leave(replica, slot);
+    if (this.#rank === 0) this.#keep(replica);
+    if (!task.continues) this.#leave(task, replica, slot);
   }
 
-  /** The replica is where the run is, its optimizer where it was. Its losses are no numbers until they are known. */
-  #begin(replica: number): void {
+  /** The replica is where the run is, or itself was, its optimizer where it was. Its losses are no numbers until they are known. */
+  #begin(replica: number, continues: boolean): void {
     const { shared, layout } = this.#spec;
     const { memory, offsets, localLosses, localDivisors } = shared;
     const slab = (offset: number, length: number) => new Float32Array(memory.buffer, offset, length);
-    slab(this.#slabs.parameters, layout.length).set(slab(offsets.parameters, layout.length));
     const { kept, next } = this.#slabs.states[replica];
-    this.#slots.forEach(({ length }, i) => {
-      slab(next[i], length).set(slab(kept[i], length));
-    });
+    if (!continues) {
+      this.#slots.forEach(({ length }, i) => {
+        slab(next[i], length).set(slab(kept[i], length));
+      });
+    }
+    const parameters = slab(this.#slabs.parameters, layout.length);
+    parameters.set(slab(offsets.parameters, layout.length));
+    // State is exchanged in every round.
+    if (this.#own !== undefined) parameters.set(slab(next[this.#own], continues ? layout.state : layout.trainable));
     const { steps } = this.#local;
     localLosses.fill(Number.NaN, replica * steps, (replica + 1) * steps);
     localDivisors.fill(0, replica * steps, (replica + 1) * steps);
+  }
+
+  /** Where the replica goes on from, if that is not where the run is. */
+  #keep(replica: number): void {
+    if (this.#own === undefined) return;
+    const { memory } = this.#spec.shared;
+    const { state } = this.#spec.layout;
+    const own = new Float32Array(memory.buffer, this.#slabs.states[replica].next[this.#own], state);
+    own.set(new Float32Array(memory.buffer, this.#slabs.parameters, state));
   }
 
   /** @returns false where the replica diverges: the round will not count */
@@ -151,35 +182,46 @@ export class LocalRank {
     localDivisors[replica * this.#local.steps + i] = divisor;
   }
 
-  /** On this rank's slice: by how much the parameters of the run are above the replica's, and the state that it came to. */
-  #leave(replica: number, slot: number): void {
+  /** By how much the parameters of the run are above the replica's, rounded as it crosses the network; and the state that it came to. */
+  #leave({ part }: LocalTask, replica: number, slot: number): void {
     const { shared, layout } = this.#spec;
-    const { from, to } = this.#slice.range;
-    const end = Math.min(to, layout.trainable);
-    if (from < end) {
-      this.#kernels.scaledCopy(slot + from * 4, this.#slabs.parameters + from * 4, end - from, -1);
-      this.#kernels.add(slot + from * 4, shared.offsets.parameters + from * 4, end - from);
-      this.#round(replica, slot, from, end - from);
+    const { quantize } = this.#local;
+    const own = this.#slabs.parameters;
+    for (const { from, floats } of this.#cuts(part)) {
+      this.#kernels.scaledCopy(slot + from, own + from, floats, -1);
+      this.#kernels.add(slot + from, shared.offsets.parameters + from, floats);
+      if (!quantize) continue;
+      const residual = this.#slabs.states[replica].next[this.#slots.length - 1];
+      this.#kernels.quantizeBlocks(slot + from, residual + from, floats, largestUnits[quantize]);
     }
-    const state = Math.max(from, layout.trainable);
-    if (state < to) this.#kernels.copy(slot + state * 4, this.#slabs.parameters + state * 4, to - state);
+    const { from, floats } = this.#cutOf({ from: layout.trainable, to: layout.state });
+    if (floats > 0) this.#kernels.copy(slot + from, own + from, floats);
     this.#clock.mark('reduce');
   }
 
-  /** What crosses the network is rounded here, so that it does not matter what crosses. */
-  #round(replica: number, slot: number, from: number, floats: number): void {
-    const { quantize } = this.#local;
-    if (!quantize) return;
-    const residual = this.#slabs.states[replica].next[this.#slots.length - 1];
-    this.#kernels.quantizeBlocks(slot + from * 4, residual + from * 4, floats, largestUnits[quantize]);
+  /** Adds up what replicas have left, and rounds that as all members of a world do. */
+  #add({ add, to }: Addition, { part, slots }: LocalTask): void {
+    const { trainable, state } = this.#spec.layout;
+    for (const { from, floats } of this.#cuts(part)) {
+      this.#kernels.add(slots[to] + from, slots[add] + from, floats);
+      if (this.#local.quantize) this.#kernels.roundToBfloat16(slots[to] + from, floats);
+    }
+    const { from, floats } = this.#cutOf({ from: trainable, to: state });
+    if (floats > 0) this.#kernels.add(slots[to] + from, slots[add] + from, floats);
   }
 
-  /** On this rank's slice: adds up what replicas have left, and rounds that as all members of a world do. */
-  #add(addition: Addition, slots: readonly number[]): void {
-    this.#slice.reduce([addition], slots);
-    const { from, to } = this.#slice.range;
-    const end = Math.min(to, this.#spec.layout.trainable);
-    if (this.#local.quantize && from < end) this.#kernels.roundToBfloat16(slots[addition.to] + from * 4, end - from);
+  /** What this rank has of the gradients of a part, or of all. */
+  #cuts(part: number | undefined): Cut[] {
+    const ranges = part === undefined ? [{ from: 0, to: this.#spec.layout.trainable }] : this.#parts![part];
+    return ranges.map((range) => this.#cutOf(range)).filter(({ floats }) => floats > 0);
+  }
+
+  /** Blocks that are rounded together are not cut. */
+  #cutOf({ from, to }: ParameterRange): Cut {
+    const blocks = Math.ceil((to - from) / BLOCK);
+    const border = (rank: number) => Math.min(to, from + Math.floor((rank * blocks) / this.#spec.threads) * BLOCK);
+    const start = border(this.#rank);
+    return { from: start * 4, floats: border(this.#rank + 1) - start };
   }
 
   #shardsOf(step: number, replica: number): TreeNode {

@@ -3,12 +3,14 @@ import { WireError } from '../errors.js';
 import type { MetricTotals } from '../evaluate/output-metrics.js';
 import { NORM_BLOCK } from '../reduce/norm.js';
 import type { ParameterExchange, ShardedStep } from '../reduce/parameter-exchange.js';
+import { partIn } from '../reduce/parts.js';
 import type { AllReducePlan } from '../reduce/plan.js';
 import { checkShares, type ParameterRange, rangeBefore, shareIn } from '../reduce/shares.js';
 import { checkBatches, checkTask } from './check-task.js';
 import type { ThreadPool } from './pool.js';
 import type { RoundOptions, UpdateOptions } from './pool-options.js';
 import type { Computed, ComputeTask, EvaluationBatch, RoundUpdate, Worker } from './round-worker.js';
+import { runParts } from './run-parts.js';
 
 /** What it asks of the all-reduce among the members of a world. */
 interface Reducing {
@@ -37,8 +39,10 @@ export class Member implements Worker {
   readonly #parameters: ParameterExchange;
   /** What of the parameters the optimizer state is here of, where it is sharded. */
   #held: ParameterRange = { from: 0, to: 0 };
-  /** Settles when the pool has done all that it was asked for. */
+  readonly #parts: ReturnType<typeof runParts>;
+  /** Settles when the pool has done all that it was asked for; and all of it that comes before an exchange. */
   #idle: Promise<unknown> = Promise.resolve();
+  #ready: Promise<unknown> = Promise.resolve();
   /** The round under way, and the last one that was applied. */
   #round = -1;
   #applied = -1;
@@ -49,6 +53,7 @@ export class Member implements Worker {
     this.#pool = pool;
     this.#allReduce = allReduce;
     this.#parameters = parameters;
+    this.#parts = runParts(pool.options);
   }
 
   get threads(): number {
@@ -64,7 +69,7 @@ export class Member implements Worker {
       const computed = await pool.compute(task);
       if (task.local.length > 0) pool.replicas?.computed(task.nodes);
       return computed;
-    });
+    }, task.continues);
   }
 
   /**
@@ -73,7 +78,7 @@ export class Member implements Worker {
    * @throws WireError when the round is over
    */
   async allReduce(plan: AllReducePlan): Promise<number> {
-    await this.#idle.catch(() => {});
+    await this.#ready.catch(() => {});
     this.#enter(plan.round);
     const nodes = plan.members.find(({ id }) => id === this.id)?.nodes ?? [];
     return this.#allReduce.begin(
@@ -86,15 +91,21 @@ export class Member implements Worker {
    * Where the optimizer state is sharded, updates its share and resolves when it has those of the others.
    * @throws WireError when the round is over, or the state is not here
    */
-  commit({ sharded, ...update }: RoundUpdate): Promise<void> {
+  commit({ sharded, part, mixing, ...update }: RoundUpdate): Promise<void> {
     return this.#inTurn(async () => {
       this.#enter(update.round);
       const range = sharded && this.#rangeIn(sharded);
+      const ranges = partIn(this.#parts, part);
+      const { state, trainable } = this.#pool.options.layout;
+      const changed = ranges && [...ranges, { from: trainable, to: state }];
       this.#applied = update.round;
       this.#allReduce.commit();
-      this.#pool.replicas?.commit();
-      const apply = () => this.#pool.apply(update, range);
+      const replicas = this.#pool.replicas?.commit();
+      const apply = () => this.#pool.apply(update, range ? [range] : changed);
       await (sharded ? this.#parameters.exchange(update.round, sharded, apply) : apply());
+      if (mixing === undefined) return;
+      const merged = ranges ?? [{ from: 0, to: trainable }];
+      this.#pool.replicas?.merge(replicas ?? [], this.#pool.parameters, merged, mixing);
     });
   }
 
@@ -175,9 +186,10 @@ export class Member implements Worker {
   }
 
   /** Threads do one thing at a time, in the order in which it was asked for; what failed does not hold up the rest. */
-  #inTurn<Result>(command: () => Promise<Result>): Promise<Result> {
+  #inTurn<Result>(command: () => Promise<Result>, isBeside = false): Promise<Result> {
     const result = this.#idle.catch(() => {}).then(command);
     this.#idle = result;
+    if (!isBeside) this.#ready = result;
     return result;
   }
 

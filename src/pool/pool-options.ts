@@ -90,6 +90,8 @@ export interface UpdateOptions extends Compressing {
   readonly optimizer: OptimizerConfig;
   /** Takes the steps before the first local ones, where there are such. */
   readonly warmUp?: OptimizerConfig;
+  /** Parts of the parameters that are exchanged in turn. */
+  readonly parts?: number;
 }
 
 export type PoolOptions = EvaluationOptions | TrainingOptions | RoundOptions | UpdateOptions;

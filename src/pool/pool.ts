@@ -1,11 +1,11 @@
 /** The threads of this process as one worker: a Piscina pool over shared slabs. */
 import { bucketedBatches, stepBuckets } from '../data/buckets.js';
-import { activeShards, examplesBefore, rowsUsed } from '../data/geometry.js';
+import { examplesBefore, rowsUsed } from '../data/geometry.js';
 import type { MetricTotals } from '../evaluate/output-metrics.js';
 import { RunMetrics } from '../evaluate/run-metrics.js';
 import type { Update } from '../optimizer/decide.js';
 import type { ParameterRange } from '../reduce/shares.js';
-import { nodePlan, type TreeNode } from '../reduce/tree.js';
+import type { TreeNode } from '../reduce/tree.js';
 import { Control, StoppedError } from './control.js';
 import { Crew } from './crew.js';
 import { ParameterSlabs } from './parameter-slabs.js';
@@ -30,6 +30,7 @@ import { initialSlots } from './run-slots.js';
 import { allocateShared, gradientSlots, type SharedState } from './shared-state.js';
 import { type StepGradient, stepGradient } from './step-gradient.js';
 import type { SpanResult } from './task.js';
+import { taskPlan } from './task-plan.js';
 
 /** @template Options its use: what the pool was not started for, it cannot be asked for */
 export class ThreadPool<Options extends PoolOptions = PoolOptions> {
@@ -200,16 +201,15 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
    * @throws WireError when a row is not in the row cache
    */
   async compute(this: ThreadPool<RoundOptions>, task: ComputeTask): Promise<Computed> {
-    const { round, epoch, step, bucket, local, nodes, rows } = task;
-    const { geometry, threads } = this.options;
+    const { round, epoch, step, bucket, local, nodes, rows, part, continues = false } = task;
     const [own, started] = [local.length > 0 ? this.options.local : undefined, performance.now()];
-    const plan = own ? nodePlan(nodes, own.replicas, 1) : nodePlan(nodes, activeShards(geometry, step), threads);
+    const plan = taskPlan(task, own, this.options);
     const slots = this.#roundSlots.take(round, plan);
     const before = this.phases();
     const release = this.#place(rows);
     for (const { start, rows: at } of rows) this.#shared.used.fill(-1, start, start + at.length);
     const asked = own
-      ? ({ kind: 'local', epoch, step, local, actions: plan.steps[0], slots } as const)
+      ? ({ kind: 'local', epoch, step, local, continues, part, actions: plan.steps[0], slots } as const)
       : ({ kind: 'nodes', epoch, step, bucket, nodes, slots } as const);
     await this.#crew.run(asked).finally(release);
     this.#roundSlots.hold(plan, slots);
@@ -228,9 +228,9 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     return this.#roundSlots.offsetOf(node);
   }
 
-  /** Takes the optimizer step of a round, whose total gradient is in the region `total`. @param range if not of all that changes */
-  async apply(this: ThreadPool<MemberPoolOptions>, update: Update, range?: ParameterRange): Promise<void> {
-    await this.#crew.run({ kind: 'apply', update, range });
+  /** Takes the optimizer step of a round, whose total gradient is in the region `total`. @param ranges if not of all that changes */
+  async apply(this: ThreadPool<MemberPoolOptions>, update: Update, ranges?: readonly ParameterRange[]): Promise<void> {
+    await this.#crew.run({ kind: 'apply', update, ranges });
   }
 
   /** What the metrics come to over `rows`; the same bits for any number of threads. The next evaluation overwrites what is kept. */

@@ -3,7 +3,9 @@
  * last round left it, and as the round under way does, which may yet come to nothing.
  */
 import type { SlabLayout } from '../model/slab.js';
+import { createOptimizer } from '../optimizer/create-optimizer.js';
 import { replicaSlots } from '../optimizer/replica-slots.js';
+import type { ParameterRange } from '../reduce/shares.js';
 import type { TreeNode } from '../reduce/tree.js';
 import type { LocalOptions } from './pool-options.js';
 
@@ -17,12 +19,15 @@ export class ReplicaStates {
   readonly #memory: WebAssembly.Memory;
   readonly #places: readonly ReplicaPlaces[];
   readonly #lengths: readonly number[];
+  /** Which slab has the parameters of a replica, where it has such. */
+  readonly #parameters: number;
   /** Replicas that the round under way has computed here. */
   readonly #computed = new Set<number>();
 
   constructor(memory: WebAssembly.Memory, places: readonly ReplicaPlaces[], local: LocalOptions, layout: SlabLayout) {
     this.#memory = memory;
     this.#places = places;
+    this.#parameters = createOptimizer(local.optimizer, layout).slots.length;
     this.#lengths = replicaSlots(local, layout).map(({ length }) => length);
   }
 
@@ -40,13 +45,29 @@ export class ReplicaStates {
     for (const { low, high } of replicas) for (let i = low; i < high; i++) this.#computed.add(i);
   }
 
-  /** The round counts. */
-  commit(): void {
-    for (const replica of this.#computed) {
+  /** The round counts. @returns the replicas that it has computed here */
+  commit(): number[] {
+    const computed = [...this.#computed];
+    for (const replica of computed) {
       const next = this.#slabs(this.#places[replica].next);
       for (const [i, kept] of this.of(replica).entries()) kept.set(next[i]);
     }
     this.#computed.clear();
+    return computed;
+  }
+
+  /**
+   * Replicas that go on with parameters of their own take in what an exchange came to: own = mixing * own + (1 - mixing) * run.
+   * @param run the parameters of the run
+   * @param ranges of them that were exchanged
+   */
+  merge(replicas: readonly number[], run: Float32Array, ranges: readonly ParameterRange[], mixing: number): void {
+    for (const replica of replicas) {
+      const own = this.of(replica)[this.#parameters];
+      for (const { from, to } of ranges) {
+        for (let i = from; i < to; i++) own[i] = mixing * own[i] + (1 - mixing) * run[i];
+      }
+    }
   }
 
   /** The round comes to nothing. */

@@ -1,5 +1,5 @@
 /** What the threads of a pool leave of losses and divisors, in the order of the nodes that they computed. */
-import type { Computed, ComputeTask } from './round-worker.js';
+import { type Computed, type ComputeTask, leavesIn } from './round-worker.js';
 import type { SharedState } from './shared-state.js';
 
 type Sums = Pick<SharedState, 'shardLosses' | 'shardDivisors' | 'localLosses' | 'localDivisors'>;
@@ -10,7 +10,7 @@ export function roundLosses(
   { nodes, local }: ComputeTask,
   stride: number | undefined,
 ): Pick<Computed, 'losses' | 'divisors'> {
-  const leaves = nodes.flatMap(({ low, high }) => Array.from({ length: high - low }, (_, i) => low + i));
+  const leaves = leavesIn(nodes);
   if (stride === undefined) {
     const of = (values: Float64Array) => leaves.map((shard) => values[shard]);
     return { losses: of(shardLosses), divisors: of(shardDivisors) };

@@ -74,14 +74,16 @@ export class RoundRank {
     this.#clock.mark('reduce');
   }
 
-  /** Applies the total of a round to this rank's slice, or to its part of a range, all of whose pieces may be cut. */
-  apply({ update, range }: ApplyTask): void {
+  /** Applies the total of a round to this rank's slice, or to its part of ranges, all of whose pieces may be cut. */
+  apply({ update, ranges }: ApplyTask): void {
     this.#clock.start();
     const { total } = this.#spec.shared.offsets;
     if (this.#warmUp && update.round < this.#warmUp.steps) this.#warmUp.slice.update(this.#warmUp.share, total, update);
-    else if (range) {
-      const part = this.#partOf(range);
-      this.#slice.update(piecesIn(this.#pieces, part.from, part.to), total, update, part);
+    else if (ranges) {
+      for (const range of ranges) {
+        const part = this.#partOf(range);
+        this.#slice.update(piecesIn(this.#pieces, part.from, part.to), total, update, part);
+      }
     } else this.#slice.update(this.#share, total, update);
     this.#clock.mark('update');
   }

@@ -34,6 +34,12 @@ export interface ComputeTask {
   readonly bucket: number;
   /** The steps that every replica takes; none where the round is one step of all. */
   readonly local: readonly LocalStep[];
+  /** Steps of the round that come after these, while what these came to is exchanged; absent where none do. */
+  readonly later?: number;
+  /** These are those: replicas go on from where they are, and leave no sums. */
+  readonly continues?: boolean;
+  /** Which part of the parameters is exchanged; absent where all are. */
+  readonly part?: number;
   /** Nodes to compute: aligned ranges of shards, or of replicas, one sum each. */
   readonly nodes: readonly TreeNode[];
   /** Rows of every shard of the nodes, step by step. */
@@ -57,7 +63,11 @@ export interface Computed {
 /** Losses that a round has of each shard, or replica. */
 export const lossesEach = ({ local }: Pick<ComputeTask, 'local'>): number => Math.max(1, local.length);
 
-/** Shards, or replicas, of some nodes. */
+/** The shards, or replicas, of some nodes, one by one. */
+export const leavesIn = (nodes: readonly TreeNode[]): number[] =>
+  nodes.flatMap(({ low, high }) => Array.from({ length: high - low }, (_, i) => low + i));
+
+/** How many there are. */
 export const leavesOf = (nodes: readonly TreeNode[]): number =>
   nodes.reduce((sum, { low, high }) => sum + high - low, 0);
 
@@ -71,6 +81,10 @@ export interface EvaluationBatch {
 
 /** The optimizer step of a round, and who updates what where its state is sharded. */
 export interface RoundUpdate extends Update {
+  /** Which part of the parameters it is of; absent where of all. */
+  readonly part?: number;
+  /** Where replicas go on with parameters of their own: how much of those of the part they keep. */
+  readonly mixing?: number;
   readonly sharded?: ShardedStep;
 }
 

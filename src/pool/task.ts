@@ -43,6 +43,9 @@ export interface LocalTask {
   /** Of the epoch: the first. */
   readonly step: number;
   readonly local: readonly LocalStep[];
+  /** As of ComputeTask. */
+  readonly continues: boolean;
+  readonly part: number | undefined;
   /** Replicas to compute, and sums to make of what they leave; all threads do each together. */
   readonly actions: readonly RankStep[];
   /** Byte offsets of the slots of the actions. */
@@ -53,7 +56,7 @@ export interface ApplyTask {
   readonly kind: 'apply';
   readonly update: Update;
   /** What of the parameters, and of the model's state, is updated here; absent where all is. */
-  readonly range?: ParameterRange;
+  readonly ranges?: readonly ParameterRange[];
 }
 
 export interface EvaluateTask {

@@ -12,6 +12,7 @@ import { SCRATCH_FLOATS } from '../reduce/workbench.js';
 import { Member } from './member.js';
 import type { ThreadPool } from './pool.js';
 import type { RoundOptions, UpdateOptions } from './pool-options.js';
+import { runParts } from './run-parts.js';
 
 export interface MemberOptions {
   readonly id: number;
@@ -45,6 +46,7 @@ export function becomeMember(
     memory,
     kernels: loadUpdateKernels(memory),
     layout,
+    parts: runParts(options),
     total,
     scratch,
     collective,

@@ -4,6 +4,7 @@ import type { UpdateKernels } from '../kernels/load-kernels.js';
 import type { Collective } from './collective.js';
 import { normBlocks } from './norm.js';
 import { type AllReduceLayout, SEGMENT } from './segments.js';
+import type { ParameterRange } from './shares.js';
 import type { SlabParts } from './slab-frame.js';
 
 export interface AllReduceOptions {
@@ -12,6 +13,8 @@ export interface AllReduceOptions {
   readonly memory: WebAssembly.Memory;
   readonly kernels: UpdateKernels;
   readonly layout: AllReduceLayout;
+  /** Parts of the parameters of which a plan may name one. */
+  readonly parts?: readonly (readonly ParameterRange[])[];
   /** Byte offset of a slab of `layout.state` floats for the total, which is none of the slots. */
   readonly total: number;
   /** Byte offset of `SCRATCH_FLOATS` floats. */
@@ -35,8 +38,13 @@ export interface AllReduceOptions {
 }
 
 /** What is kept of one sender. The last segment of each share may be small. */
-export function earlyLimit({ layout, earlyBytes }: Pick<AllReduceOptions, 'layout' | 'earlyBytes'>) {
+export function earlyLimit({
+  layout,
+  earlyBytes,
+  parts = [],
+}: Pick<AllReduceOptions, 'layout' | 'earlyBytes' | 'parts'>) {
   const slabs = Math.ceil(earlyBytes / (layout.state * 4));
-  const frames = slabs * (Math.ceil(layout.state / SEGMENT) + Math.min(1000, normBlocks(layout.trainable)));
+  const ends = Math.min(1000, normBlocks(layout.trainable)) + parts.flat().length;
+  const frames = slabs * (Math.ceil(layout.state / SEGMENT) + ends);
   return { bytes: earlyBytes, frames };
 }

@@ -21,23 +21,15 @@ import { EarlyFrames } from './early.js';
 import { LibrarySum } from './library-sum.js';
 import { NORM_BLOCK, normBlocks, sumSquares, totalSquares } from './norm.js';
 import { Partials, type Sum } from './partials.js';
+import { partIn } from './parts.js';
 import { type AllReducePlan, hostOf, isBlocks } from './plan.js';
 import { routesOf } from './routes.js';
-import { bytesOf, owedBytes, type SegmentWork } from './segment-work.js';
+import { bytesOf, owedBytes, type Running, type SegmentWork } from './segment-work.js';
 import { precisionOf, segmentsOf, shareUnit } from './segments.js';
 import { checkShares, type ParameterRange, shareIn } from './shares.js';
 import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
 import type { TreeNode } from './tree.js';
 import { type Label, type SumPlace, Workbench } from './workbench.js';
-
-interface Running {
-  readonly plan: AllReducePlan;
-  readonly work: readonly SegmentWork[];
-  /** Segments that are not done. */
-  left: number;
-  readonly resolve: (squares: number) => void;
-  readonly reject: (error: Error) => void;
-}
 
 export class AllReduce {
   readonly #options: AllReduceOptions;
@@ -105,6 +97,7 @@ export class AllReduce {
     this.#workbench.forget();
     if (plan.algorithm === 'mpi') return this.#library.add(plan, own);
     const work = this.#workOf(plan);
+    if (plan.part !== undefined) this.#workbench.clear(this.#options.total, this.#options.layout.trainable);
     const self = plan.members.find(({ id }) => id === this.#options.self)!;
     this.#near = new Set(plan.members.filter((member) => hostOf(member) === hostOf(self)).map(({ id }) => id));
     const sums = self.nodes.map((node) => ownSum(node, own));
@@ -187,7 +180,7 @@ export class AllReduce {
   #workOf(plan: AllReducePlan): SegmentWork[] {
     const { layout } = this.#options;
     if (plan.shares) checkShares(plan.shares, layout.state, shareUnit(plan.precision));
-    const segments = segmentsOf(layout, plan);
+    const segments = segmentsOf(layout, plan, partIn(this.#options.parts, plan.part));
     const routes = routesOf(plan, this.#options.self, segments);
     return segments.map((segment, number) => {
       const place = this.#options.total + segment.start * 4;
@@ -244,8 +237,10 @@ export class AllReduce {
 
   #end(running: Running): void {
     if (running.left > 0) return;
-    const { shares } = running.plan;
-    const { self } = this.#options;
+    const { shares, part } = running.plan;
+    const { self, kernels, layout, total } = this.#options;
+    // Segments of a part are no whole blocks of the norm, and between them are zeros.
+    if (part !== undefined) sumSquares(kernels, total, layout.trainable, 0, this.#normSums.length, this.#normSums);
     const isAll = !shares || self === 0;
     running.resolve(isAll ? totalSquares(this.#normSums) : this.squaresIn(shareIn(shares, self)));
   }

@@ -40,6 +40,8 @@ export interface AllReducePlan {
    * has no nodes, and in a star of several.
    */
   readonly members: readonly PlanMember[];
+  /** Which part of the parameters is added up, of those that the job has; absent where all are. */
+  readonly part?: number;
   /**
    * A reduce-scatter: each part of the total goes to the coordinator, and to whom it is the share of. Absent where all
    * members get all of it.

@@ -1,6 +1,6 @@
 /** A segment under way in an all-reduce. */
 import type { Partials } from './partials.js';
-import type { WirePrecision } from './plan.js';
+import type { AllReducePlan, WirePrecision } from './plan.js';
 import type { Route } from './routes.js';
 import { payloadBytes, precisionOf, type Segment } from './segments.js';
 import type { TreeNode } from './tree.js';
@@ -13,6 +13,16 @@ export interface SegmentWork extends Segment {
   readonly partials: Partials;
   /** Whether all that is to be here of its total is, and all is sent that others wait for. */
   done: boolean;
+}
+
+/** An all-reduce under way. */
+export interface Running {
+  readonly plan: AllReducePlan;
+  readonly work: readonly SegmentWork[];
+  /** Segments that are not done. */
+  left: number;
+  readonly resolve: (squares: number) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** Of the numbers of a node's sum on the wire. */

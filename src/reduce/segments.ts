@@ -2,7 +2,7 @@
 import type { SlabLayout } from '../model/slab.js';
 import { NORM_BLOCK } from './norm.js';
 import { type AllReducePlan, isBlocks, type WirePrecision } from './plan.js';
-import type { ParameterShare } from './shares.js';
+import type { ParameterRange, ParameterShare } from './shares.js';
 import type { TreeNode } from './tree.js';
 
 /** The regions of a slab that an all-reduce has to do with. */
@@ -43,10 +43,11 @@ export function segmentFloats(state: number, holders: number): number {
 /** Floats that shares of a reduce-scatter are cut in, so that each is whole segments. */
 export const shareUnit = (precision: WirePrecision): number => (precision === 'float32' ? NORM_BLOCK : SEGMENT);
 
-/** @param plan the same on every member. What rounding loses is kept by segment: those never change their size */
+/** @param plan the same on every member @param part of the parameters that is added up, with all state; all where absent. What rounding loses is kept by segment: those never change their size */
 export function segmentsOf(
   { trainable, state }: AllReduceLayout,
   { members, precision, shares }: Pick<AllReducePlan, 'members' | 'precision' | 'shares'>,
+  part?: readonly ParameterRange[],
 ): Segment[] {
   const holders = members.filter(({ nodes }) => nodes.length > 0).length;
   const size = precision === 'float32' ? segmentFloats(state, holders) : SEGMENT;
@@ -61,12 +62,9 @@ export function segmentsOf(
     }
   };
   // What is rounded before it is sent is rounded to the last gradient, and so sent.
-  const border = isBlocks(precision) ? trainable : 0;
-  const whole = [
-    { from: 0, to: border },
-    { from: border, to: state },
-  ];
-  for (const share of shares ?? whole) cut(share);
+  const border = isBlocks(precision) || part ? trainable : 0;
+  const rest = { from: border, to: state };
+  for (const share of shares ?? [...(part ?? [{ from: 0, to: border }]), rest]) cut(share);
   return segments;
 }
 
@@ -79,7 +77,7 @@ export const precisionOf = (precision: WirePrecision, { low, high }: TreeNode): 
 
 /** Numbers that share a scale in int8, and in blocks. */
 const INT8_GROUP = 128;
-const BLOCK = 32;
+export const BLOCK = 32;
 /** Payloads are whole words of their checksum, eight at a time. */
 const payloadUnit = 32;
 

@@ -38,6 +38,10 @@ export class Workbench {
     else this.view(to, floats * 4).set(from);
   }
 
+  clear(at: number, floats: number): void {
+    this.view(at, floats * 4).fill(0);
+  }
+
   /** A copy outside of the memory. */
   keep(at: number, floats: number): Uint8Array {
     return new Uint8Array(this.view(at, floats * 4));

@@ -112,6 +112,15 @@ export interface SummaryEvent {
   /** Who adds them up: Lockstep along its tree, or MPI. */
   sums: 'tree' | 'mpi';
   optimizerState: 'replicated' | 'sharded';
-  /** Local steps of a round, replicas that take them, and to what their movements are rounded; null where each round is one step of all. */
-  local: { steps: number; replicas: number; quantize: 'int8' | 'int4' | null } | null;
+  /**
+   * Local steps between two exchanges, replicas that take them, parts that are exchanged in turn, steps taken meanwhile, and to what
+   * movements are rounded; null where each round is one step of all.
+   */
+  local: {
+    steps: number;
+    replicas: number;
+    parts: number;
+    overlap: number;
+    quantize: 'int8' | 'int4' | null;
+  } | null;
 }

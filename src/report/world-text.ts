@@ -100,7 +100,7 @@ function summaryText(event: SummaryEvent, colors: Colors, width: number): string
       : `gradients crossed the network as factors of rank ${rank}: the result depends on the workers\n`;
   const byLibrary = sums === 'mpi' ? 'gradients were added up by MPI itself: the result depends on the workers\n' : '';
   const rounds = local
-    ? `${plural(local.replicas, 'replica')} took ${plural(local.steps, 'local step')} a round${local.quantize ? `, rounded to ${local.quantize}` : ''}: the result is not that of training in step\n`
+    ? `${plural(local.replicas, 'replica')} took ${plural(local.steps, 'local step')} a round${local.parts > 1 ? `, ${local.parts} parts in turn` : ''}${local.overlap > 0 ? `, ${local.overlap} beside an exchange` : ''}${local.quantize ? `, rounded to ${local.quantize}` : ''}: the result is not that of training in step\n`
     : '';
   const state = event.optimizerState === 'sharded' ? shardedLine(event.workers) : '';
   return `\n${columns(summaryTitles, rows, colors, width)}${bytes}${between}${state}${mixed}${rounded}${factors}${byLibrary}${rounds}`;

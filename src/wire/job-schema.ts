@@ -149,6 +149,9 @@ export const jobSchema = z.strictObject({
       replicas: z.int().min(1).max(65_535),
       optimizer: optimizerSchema,
       warmUpSteps: z.int().min(0),
+      parts: z.int().min(2).max(256).optional(),
+      overlap: z.int().min(1).max(10_000).optional(),
+      mixing: z.number().min(0).max(1).optional(),
       quantize: z.enum(['int8', 'int4']).optional(),
       clipNorm: z.number().positive().optional(),
     })

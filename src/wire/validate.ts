@@ -51,6 +51,8 @@ const floats16: Check = (value, name) => {
 const milliseconds = between(0, 2 ** 31);
 /** Which it is of those of the job. */
 const bucket = whole(0, 255);
+/** Of the parameters. */
+const part = whole(0, 255);
 const nonce = bytes(nonceBytes);
 const hash = text(128);
 const address = text(512);
@@ -139,7 +141,18 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
   ready: {},
   world: { members: list(mostMembers, record({ id: member, peer: orNull(address) }), distinct) },
   linked: { ids: list(mostMembers, member) },
-  compute: { round: u32, epoch: u32, step: u32, bucket, local, nodes, rows: rowsAt },
+  compute: {
+    round: u32,
+    epoch: u32,
+    step: u32,
+    bucket,
+    local,
+    later: optional(whole(1, 10_000)),
+    continues: optional(truth),
+    part: optional(part),
+    nodes,
+    rows: rowsAt,
+  },
   computed: {
     round: u32,
     nodes,
@@ -155,6 +168,7 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
     algorithm: oneOfWords('star', 'butterfly', 'mpi'),
     precision: oneOfWords(...slabPrecisions),
     warm: optional(truth),
+    part: optional(part),
     shards: whole(1, mostShards),
     shares: optional(shares),
     members: list(mostMembers, record({ id: member, host: optional(member), nodes }), distinct),
@@ -167,7 +181,15 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
     bytesBetweenHosts: size,
     milliseconds,
   },
-  commit: { round: u32, learningRate: finite, gradientScale: finite, stateScale: finite, sharded: optional(sharded) },
+  commit: {
+    round: u32,
+    learningRate: finite,
+    gradientScale: finite,
+    stateScale: finite,
+    part: optional(part),
+    mixing: optional(between(0, 1)),
+    sharded: optional(sharded),
+  },
   applied: { round: lastRound, bytes: size, bytesBetweenHosts: size, milliseconds },
   fetch: { round: lastRound, replica: optional(whole(0, mostShards)) },
   evaluate: { request: u32, batches: list(2 ** 20, record({ batch: u32, bucket, rows })) },

@@ -129,7 +129,7 @@ const events: RunEvent[] = [
     optimizerState: 'sharded',
     rank: 4,
     sums: 'mpi',
-    local: { steps: 50, replicas: 4, quantize: null },
+    local: { steps: 50, replicas: 4, parts: 1, overlap: 0, quantize: null },
   },
   {
     event: 'end',
