@@ -6,7 +6,7 @@ import { type RoundTask, taskOf } from './computing.js';
 import { lostReplica } from './replica-keeper.js';
 import type { Roster } from './roster.js';
 
-export interface Beside {
+export interface LaterLosses {
   /** Of each replica, of each of these steps. */
   readonly losses: Float64Array;
   readonly divisors: Float64Array;
@@ -40,7 +40,7 @@ export class BesideSteps {
   }
 
   /** @throws StateLostError when one of them is lost, or what the coordinator itself has failed with */
-  async done(): Promise<Beside> {
+  async done(): Promise<LaterLosses> {
     const { shards, local } = this.#task;
     const [losses, divisors] = [new Float64Array(shards * local.length), new Float64Array(shards * local.length)];
     const used: RowsAt[] = [];

@@ -5,7 +5,7 @@
 import { lossesEach, type RowsAt } from '../../src/pool/round-worker.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { AllReduceAttempts, type AllReduceAttemptsOptions } from './all-reduce-attempts.js';
-import { type Beside, BesideSteps } from './beside.js';
+import { BesideSteps, type LaterLosses } from './beside.js';
 import { Computing, type RoundTask } from './computing.js';
 import { Mailbox } from './mailbox.js';
 import type { ReplicaKeeper } from './replica-keeper.js';
@@ -16,7 +16,7 @@ export interface RoundResult {
   readonly losses: Float64Array;
   readonly divisors: Float64Array;
   /** Of the steps that replicas took while the sums were exchanged. */
-  readonly beside: Beside | undefined;
+  readonly beside: LaterLosses | undefined;
   /** Sum of squares of the total gradient; not finite when the run diverges. */
   readonly squares: number;
   readonly used: readonly RowsAt[];

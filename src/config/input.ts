@@ -1438,6 +1438,18 @@ export interface RunConfigInput {
              */
             warmUpSteps?: number;
             /**
+             * Parts that the layers are dealt to in turn, of about equal bytes, and exchanged in turn: each once in `steps` steps, which are a multiple of them (Streaming DiLoCo).
+             */
+            parts?: number;
+            /**
+             * Steps that replicas take while a part is exchanged, before they go on with what came of it. Fewer than steps / parts.
+             */
+            overlap?: number;
+            /**
+             * How much a replica keeps of a part of its own when its exchange has ended; the rest is that of the run. 1 would keep all. Default: 0.5 with overlap.
+             */
+            mixing?: number;
+            /**
              * Rounds what each replica moves by, with error feedback, before it is sent: blocks of 32 numbers share a power of two as scale. Sums of several replicas travel as bfloat16. It changes the result, which depends on no worker all the same. Default: float32.
              */
             quantize?: 'int8' | 'int4';

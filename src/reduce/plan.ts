@@ -1,14 +1,12 @@
 /** Who holds which sums of a round, and along which trees they are to be added. */
-import { type ClusterConfig, wirePrecisions } from '../config/cluster.js';
+import type { ClusterConfig } from '../config/cluster.js';
 import type { ParameterShare } from './shares.js';
 import type { TreeNode } from './tree.js';
 
 /** What sums of one replica may travel as, which are whole units of their block already: see kernels/assembly/wire-blocks.ts. */
-const blockPrecisions = ['mxint8', 'mxint4'] as const;
+export const blockPrecisions = ['mxint8', 'mxint4'] as const;
 export type BlockPrecision = (typeof blockPrecisions)[number];
 export type WirePrecision = ClusterConfig['precision'] | BlockPrecision;
-/** Frames have a byte for the place in this list. */
-export const slabPrecisions: readonly WirePrecision[] = [...wirePrecisions, ...blockPrecisions];
 
 export const isBlocks = (precision: WirePrecision): precision is BlockPrecision =>
   (blockPrecisions as readonly WirePrecision[]).includes(precision);

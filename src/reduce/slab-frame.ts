@@ -5,8 +5,9 @@
  * 16 u32 checksum of the payload | 20 u32 CRC-32 of bytes 0 to 19 | 24 eight zeros
  */
 import { crc32 } from 'node:zlib';
+import { wirePrecisions } from '../config/cluster.js';
 import { WireError } from '../errors.js';
-import { slabPrecisions, type WirePrecision } from './plan.js';
+import { blockPrecisions, type WirePrecision } from './plan.js';
 import { LARGEST_SEGMENT, payloadBytes } from './segments.js';
 
 /** First byte of every slab frame. */
@@ -14,6 +15,8 @@ const SLAB = 2;
 /** Bytes of the header. */
 export const SLAB_HEADER = 32;
 const kinds = ['partial', 'total', 'parameters'] as const;
+/** Frames have a byte for the place in this list. */
+export const slabPrecisions: readonly WirePrecision[] = [...wirePrecisions, ...blockPrecisions];
 /** Bytes that payloads are multiples of. */
 const units: Readonly<Record<WirePrecision, number>> = {
   float32: 4,

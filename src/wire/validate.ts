@@ -1,8 +1,8 @@
 /** The rules of every message, field by field. What has passed is what its type says. */
 import { RefusedError } from '../errors.js';
 import { phaseNames } from '../pool/pool-options.js';
-import { slabPrecisions } from '../reduce/plan.js';
 import type { ParameterRange } from '../reduce/shares.js';
+import { slabPrecisions } from '../reduce/slab-frame.js';
 import type { TreeNode } from '../reduce/tree.js';
 import {
   anyNumber,
