@@ -2,8 +2,9 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
-import { resume, train } from '../../coordinator/local/train.js';
-import { loadRunConfig } from '../../src/config/load-config.js';
+import { resume } from '../../coordinator/local/train.js';
+import type { RunEvent } from '../../src/report/events.js';
+import { eventOf, groupIsAlive, startLockstep } from '../support/cli.js';
 import { urlOf, withCluster } from '../support/cluster.js';
 import { relativeError } from '../support/engines.js';
 import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
@@ -87,14 +88,20 @@ for (const name of Object.keys(configs) as Name[]) {
   });
 }
 
-it('a run that is stopped and goes on comes to the bits of one that was not', async () => {
+it('a run that is killed and goes on comes to the bits of one that was not', async () => {
   const { sha256 } = await onDevice('mlp');
-  const end = await onSwiftshader(async () => {
-    const out = newPath();
-    await train(loadRunConfig(fileOf('mlp'), []), { threads: 1, out, steps: 7 });
-    const [folderOfRun] = readdirSync(out);
-    return resume(join(out, folderOfRun!), { threads: 1 });
-  });
+  const out = newPath();
+  const every = ['--set', 'checkpoint.everySteps=7', '--json', '--threads', '1', '--device', 'webgpu', '--out', out];
+  const life = startLockstep(['train', fileOf('mlp'), ...every], folder, swiftshader);
+  // What comes next is the first evaluation, for which shaders are compiled.
+  await life.says('"event":"step"', 16);
+  life.process.kill('SIGKILL');
+  expect(await life.finished).toMatchObject({ signal: 'SIGKILL' });
+  expect(groupIsAlive(life.process)).toBe(false);
+  const events: RunEvent[] = [];
+  const report = (event: RunEvent) => events.push(event);
+  const end = await onSwiftshader(async () => resume(join(out, readdirSync(out)[0]!), { threads: 1, report }));
+  expect(eventOf(events, 'start').resumed).toMatchObject({ step: 14 });
   expect(end.sha256).toBe(sha256);
 });
 

@@ -119,16 +119,16 @@ const averagePool: Lowering = (graph, call) => {
 const averagePoolGradient: Lowering = (graph, call) => {
   const [x, dy] = [call.input('input'), call.input('dy')];
   const { windows, shape } = pooling(call, x);
-  const channels = x.shape[4]!;
   const shares = graph.tensor(coveredShares(windows), shape.slice(1, 4), 'float32');
   const kernel = windows.map((window) => window.kernel);
-  const ones = graph.tensor(new Float32Array(channels * elements(kernel)).fill(1), [channels, 1, ...kernel], 'float32');
-  const name = graph.node('ConvTranspose', [graph.node('Mul', [first(graph, dy), shares]), ones], {
-    ...attributesOf(windows),
-    ...unreached(windows),
-    group: channels,
-  });
-  return last(graph, name, x.shape);
+  const ones = graph.tensor(new Float32Array(elements(kernel)).fill(1), [1, 1, ...kernel], 'float32');
+  // Channel by channel.
+  const planes = (sizes: readonly number[]) => [sizes[0]! * sizes[4]!, 1, ...sizes.slice(1, 4)];
+  const spread = graph.value(graph.node('Mul', [first(graph, dy), shares]), firstShape(shape));
+  const all = graph.rows(seenAs(spread, planes(shape)));
+  const name = graph.node('ConvTranspose', [all, ones], { ...attributesOf(windows), ...unreached(windows) });
+  const made = seenAs(graph.value(name, planes(x.shape)), firstShape(x.shape));
+  return last(graph, graph.rows(made), x.shape);
 };
 
 const maxPool: Lowering = (graph, call) => {

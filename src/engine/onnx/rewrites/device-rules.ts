@@ -10,6 +10,7 @@ import type { NodeWriter } from './node-writer.js';
 import { pooledGradients } from './pooled-gradients.js';
 import type { Rule } from './rewrite.js';
 import { composedActivations } from './share-activations.js';
+import { transposedVolumes } from './transposed-volumes.js';
 
 const over = (axis: number) => ({ attributes: { axes: [axis], keepdims: 1 } });
 const floatCode = 1;
@@ -123,7 +124,8 @@ export const deviceRules: readonly Rule[] = [
   composedNormalizationGradients,
   composedAttentions,
   composedCrossEntropy,
-  pooledGradients,
+  ...pooledGradients,
+  transposedVolumes,
   orderedScatter,
   plainProduct,
   plainLogSoftmax,

@@ -106,6 +106,10 @@ export class NodeWriter {
     return this.#shapes.get(name)?.shape;
   }
 
+  /** Of constants, too. */
+  shapeOfAny = (name: string): readonly number[] | undefined =>
+    this.shape(name) ?? this.#constants.find((known) => known.name === name)?.shape;
+
   /** A tensor that was made for an earlier node, and serves this one as well. */
   shared(key: string): string | undefined {
     return this.#shared.get(key);

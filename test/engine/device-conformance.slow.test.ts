@@ -1,0 +1,87 @@
+/** Every model of the conformance suite has the loss and the gradients of the processor on a device, and the same bits each time. */
+import { afterAll, beforeAll, expect } from 'vitest';
+import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
+import { OnnxEngine } from '../../src/engine/onnx/onnx-engine.js';
+import { encodeModel } from '../../src/engine/onnx/proto.js';
+import { createSession, type Session } from '../../src/engine/onnx/runtime.js';
+import { createStepModel, initialParameters, type StepModel } from '../../src/engine/step.js';
+import { tensorOf } from '../../src/model/slab.js';
+import { layers } from '../support/conformance-layers.js';
+import { losses, sequences } from '../support/conformance-losses.js';
+import { type Case, fill, perturbed, relativeError, specOf, withSlabs } from '../support/engines.js';
+import { skipIf } from '../support/skip-if.js';
+import { onSwiftshader, swiftshaderMissing } from '../support/swiftshader.js';
+
+const { it } = skipIf(swiftshaderMissing);
+const key = { seed: 5, step: 3, shard: 1 };
+
+/** ONNX Runtime forgets what it compiled for a device with the last session there: this one stays. */
+let held: Session | undefined;
+beforeAll(async () => {
+  if (swiftshaderMissing) return;
+  const port = (name: string) => ({ name, type: 'float32' as const, shape: [1] });
+  const nodes = [{ op: 'Relu', inputs: ['x'], outputs: ['y'], attributes: {} }];
+  const model = encodeModel({ nodes, constants: [], inputs: [port('x')], outputs: [port('y')] });
+  held = await onSwiftshader(async () => createSession(model));
+});
+afterAll(() => held?.release());
+
+const decoder: Case = {
+  layers: [
+    { tokenAndPositionEmbedding: { vocabulary: 7, width: 8, position: 'rotary' } },
+    { transformerDecoder: { heads: 2, feedForward: 16, normalization: 'rms' } },
+    { logits: { tied: true } },
+  ],
+  input: [5],
+  places: 5,
+  classes: 7,
+  loss: 'sparseCategoricalCrossentropy',
+  features: (random) => Math.floor(random() * 7),
+};
+const all: Record<string, Case> = { ...layers, ...sequences, ...losses, 'a decoder': decoder };
+// It has the operators of 1024 units on a sequence, and is so large that a driver in software takes longer for it than for all others.
+delete all['dense of 1024 and 2048 units'];
+/** Those that are evaluated, too. */
+const evaluated = ['dense', 'maxPooling2d overlapping, same', 'a decoder'];
+
+async function computed(step: StepModel, parameters: Float32Array, name: string) {
+  const example = all[name]!;
+  const [count, isEvaluated] = [example.count ?? 5, evaluated.includes(name)];
+  const { layout, fields } = step;
+  const gradients = new Map([[count, compileGradients(step, count)]]);
+  const evaluations = new Map(isEvaluated ? [[count, compileEvaluation(step, count)]] : []);
+  const model = { layout, fields, gradients, evaluations };
+  const engine = await withSlabs(layout, (slab) => new OnnxEngine(model, slab));
+  fill(engine, example, parameters, count);
+  // Parameters change from step to step, and a device has a copy of them.
+  engine.parameters.fill(0, 0, layout.trainable);
+  const flat = await engine.computeGradients(count, key);
+  engine.parameters.set(parameters);
+  const loss = await engine.computeGradients(count, key);
+  const once = engine.gradients.slice();
+  await engine.computeGradients(count, key);
+  expect(relativeError(engine.gradients, once)).toBe(0);
+  const evaluation = isEvaluated ? await engine.evaluate(count) : undefined;
+  const [outputs, losses] = [evaluation?.outputs ?? [], evaluation?.losses ?? []].map((values) => [...values]);
+  await engine.dispose();
+  return { flat, loss, gradients: once, outputs: outputs!, losses: losses! };
+}
+
+for (const name of Object.keys(all)) {
+  it(name, async () => {
+    const step = await createStepModel(specOf(all[name]!));
+    const parameters = perturbed(initialParameters(step), step.layout);
+    const expected = await computed(step, parameters, name);
+    const actual = await onSwiftshader(() => computed(step, parameters, name));
+    expect(relativeError([actual.loss], [expected.loss])).toBeLessThan(1e-4);
+    expect(relativeError([actual.flat], [expected.flat])).toBeLessThan(1e-4);
+    expect(relativeError(actual.outputs, expected.outputs)).toBeLessThan(1e-4);
+    expect(relativeError(actual.losses, expected.losses)).toBeLessThan(1e-4);
+    for (const tensor of step.layout.tensors.filter(({ offset }) => offset < step.layout.state)) {
+      const wanted = tensorOf(expected.gradients, tensor);
+      // What is nothing but rounding differs.
+      if (wanted.every((value) => Math.abs(value) < 1e-6)) continue;
+      expect(relativeError(tensorOf(actual.gradients, tensor), wanted), tensor.name).toBeLessThan(1e-4);
+    }
+  });
+}
