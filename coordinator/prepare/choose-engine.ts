@@ -15,6 +15,7 @@ import { sha256 } from '../../src/ground/checksum.js';
 import { plural } from '../../src/ground/units.js';
 import { computedIdError } from '../../src/model/computed-ids.js';
 import type { EngineSpec } from '../../src/pool/pool-options.js';
+import { checkEager, checkPrecision } from './check-precision.js';
 import { type BatchSizes, type Form, type MadeStep, specIn, withForm } from './forms.js';
 
 export interface EngineChoice {
@@ -27,7 +28,7 @@ export interface EngineChoice {
  * @param forms one for each bucket
  * @param warn told why `auto` falls back
  * @throws ModelError when the model cannot be made in some form
- * @throws ConfigError when activations are to be computed again and the engine is tfjs
+ * @throws ConfigError when activations are to be computed again, or products in float16, and the engine is tfjs or the device cannot
  * @throws UnsupportedModelError when engine `onnx` is asked for and cannot run the model
  * @throws EngineError when engine `onnx` is asked for and does not load, or no backend of engine `tfjs` does
  */
@@ -37,12 +38,15 @@ export async function chooseEngine(
   forms: readonly Form[],
   warn: (message: string) => void,
 ): Promise<EngineSpec> {
-  const recomputes = whole.step.recompute !== 'none' && forms.some(({ sizes }) => sizes.gradients.length > 0);
+  const trains = forms.some(({ sizes }) => sizes.gradients.length > 0);
+  const recomputes = whole.step.recompute !== 'none' && trains;
+  const precision = trains ? whole.step.precision : 'float32';
   const asked = `training.recompute: ${whole.step.recompute}`;
   // Asking for a backend is asking for the engine that has backends.
   if (engine !== 'tfjs' && backend === undefined) {
     try {
       runtimeVersion();
+      checkPrecision(precision, warn);
       const models: CompiledModel[] = [];
       for (const form of forms) models.push(await withForm(whole, form, ({ step }) => compile(step, form.sizes)));
       const graphs = models.flatMap(({ gradients }) => [...gradients.values()]);
@@ -66,6 +70,7 @@ export async function chooseEngine(
       `leave training.recompute out${engine === 'tfjs' ? ', or use engine onnx' : '; training.accumulate saves memory too'}`,
     );
   }
+  checkEager(precision, engine);
   const steps = forms.map((form) => specIn(whole.spec, form));
   const reasons: string[] = [];
   let last: unknown;

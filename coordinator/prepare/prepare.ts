@@ -200,6 +200,7 @@ async function prepareSteps(
     optimizer: config.optimizer,
     schedule: config.schedule,
     clipNorm: config.training.clipNorm,
+    precision: config.training.precision,
     seed: config.seed,
     largestEvaluation: Math.max(...evaluated.map(({ length }) => length)),
   };

@@ -172,6 +172,7 @@ export function stepSpec(
     l1: config.training.l1,
     l2: config.training.l2,
     recompute: config.training.recompute,
+    precision: config.training.precision,
   };
 }
 

@@ -21,8 +21,17 @@ export function stepsByPlaces(run: PreparedRun, epoch: number): Record<string, n
   return Object.fromEntries(counts);
 }
 
-/** Mean loss of the examples of the epoch that has just ended; its last step may be a smaller one. */
+/**
+ * Mean loss of the examples of the epoch that has just ended; its last step may be a smaller one. Steps that were skipped because the
+ * loss itself overflowed have none.
+ */
 export function epochLoss({ geometry, trainer }: PreparedRun): number {
-  const sum = trainer.stepLosses.reduce((sum, loss, step) => sum + loss * batchOf(geometry, step).count, 0);
-  return sum / geometry.training;
+  let [sum, examples] = [0, 0];
+  trainer.stepLosses.forEach((loss, step) => {
+    if (!Number.isFinite(loss)) return;
+    const { count } = batchOf(geometry, step);
+    sum += loss * count;
+    examples += count;
+  });
+  return sum / examples;
 }

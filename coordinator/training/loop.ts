@@ -27,6 +27,7 @@ import { epochLoss, orderOf, stepsByPlaces } from './epoch-order.js';
 import { evaluateSplit, stoppable, unlessStopped, validate } from './evaluate-split.js';
 import type { Resumption } from './resume.js';
 import { readableWeights, saveRunModel } from './run-models.js';
+import { restoreSteps, scaleAfter, scalingIn } from './scaled-steps.js';
 import { type NamedSlab, namedSlabs, restoreTensors } from './snapshot.js';
 import { RunSpeed } from './speed.js';
 import { EpochWatch } from './watch.js';
@@ -71,7 +72,7 @@ export class TrainingLoop {
     if (run.config.training.restoreBest) this.#bestParameters = run.trainer.parameters.slice();
     if (checkpoint) {
       restoreTensors(this.#slabs(), checkpoint.tensors);
-      run.trainer.stepLosses.set(this.#progress.losses);
+      restoreSteps(run.trainer, this.#progress);
       for (const loss of this.#progress.losses) this.#losses.push(loss);
     }
     this.#finite = run.trainer.updateEvaluated().slice();
@@ -199,6 +200,7 @@ export class TrainingLoop {
       seconds,
       ...speed,
       best: best !== before,
+      ...scaleAfter(trainer),
       stepsByPlaces: stepsByPlaces(this.#run, epoch - 1),
     });
     trackTensors(this.#run, step);
@@ -242,6 +244,7 @@ export class TrainingLoop {
       ...this.#speed.speed,
       interrupted,
       epochs: epoch,
+      ...scaleAfter(trainer),
       bestEpoch: best?.epoch ?? null,
       stoppedEarly: stopped,
       restored,
@@ -275,7 +278,7 @@ export class TrainingLoop {
 
   #checkpoint(): Promise<void> {
     const losses = Array.from(this.#run.trainer.stepLosses.subarray(0, this.#progress.position));
-    return this.#checkpointer.write({ ...this.#progress, losses }, this.#slabs());
+    return this.#checkpointer.write({ ...this.#progress, losses, ...scalingIn(this.#run.trainer) }, this.#slabs());
   }
 
   /** Everything that a step changes. */
@@ -292,7 +295,6 @@ export class TrainingLoop {
   }
 
   #learningRate(step: number): number {
-    const { config, geometry } = this.#run;
-    return learningRateOf({ ...config, geometry }, step, this.#progress.monitor.scale);
+    return learningRateOf({ ...this.#run.config, geometry: this.#run.geometry }, step, this.#progress.monitor.scale);
   }
 }

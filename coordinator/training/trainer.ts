@@ -1,6 +1,7 @@
 /** What the training loop needs of whatever computes its steps: the threads of this machine, or a world of workers. */
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import type { StepGradient } from '../../src/pool/step-gradient.js';
+import type { SharedScaling } from '../../src/pool/step-scaling.js';
 import type { SpanResult } from '../../src/pool/task.js';
 import type { WorkerStanding } from '../../src/report/world-events.js';
 
@@ -12,6 +13,8 @@ export interface Trainer {
   /** Mean loss and gradient norm (before clipping) of each step of the epoch under way. */
   readonly stepLosses: Float64Array;
   readonly stepNorms: Float64Array;
+  /** Where the loss is scaled; may be written before the first step only. */
+  readonly scaling?: SharedScaling;
   /** The epoch under way, or the last one; and its steps that are done. */
   readonly epoch: number;
   readonly done: number;

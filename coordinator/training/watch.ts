@@ -2,6 +2,7 @@
 import { examplesBefore, type Geometry, roundOf } from '../../src/data/geometry.js';
 import type { Reporter, Throughput } from '../../src/report/events.js';
 import type { RunPhases } from '../../src/report/phases.js';
+import { stepScale } from './scaled-steps.js';
 import { noSteps, type RunSpeed, speedOf } from './speed.js';
 import type { Trainer } from './trainer.js';
 
@@ -42,9 +43,10 @@ export class EpochWatch {
   /** When the first steps were seen to be done, and how many. */
   #begun: { readonly time: number; readonly done: number } | undefined;
   #timed = noSteps;
-  /** Steps that were reported, and the sum of their losses. */
+  /** Steps that were reported; the sum of their losses, and how many have one: those that were skipped may have none. */
   #seen: number;
-  #lossSum: number;
+  #lossSum = 0;
+  #summed = 0;
   #failure: { readonly reason: unknown } | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -55,7 +57,7 @@ export class EpochWatch {
     this.#options = options;
     this.#isWarm = options.phases.isTraining;
     this.#seen = first;
-    this.#lossSum = options.trainer.stepLosses.subarray(0, first).reduce((sum, loss) => sum + loss, 0);
+    for (const loss of options.trainer.stepLosses.subarray(0, first)) this.#add(loss);
     this.#wait();
   }
 
@@ -118,7 +120,7 @@ export class EpochWatch {
       epochs,
       step: done,
       steps: stepsPerEpoch,
-      loss: this.#lossSum / done,
+      loss: this.#lossSum / this.#summed,
       ...this.speed,
       secondsLeft: from ? this.#secondsAStep(done, seconds / (done - from.done)) * (stepsPerEpoch - done) : Number.NaN,
     });
@@ -135,12 +137,18 @@ export class EpochWatch {
       : sinceBegun;
   }
 
+  #add(loss: number): void {
+    if (!Number.isFinite(loss)) return;
+    this.#lossSum += loss;
+    this.#summed++;
+  }
+
   #tellSteps(done: number): void {
     const { trainer, geometry, logEvery, learningRate, report } = this.#options;
     for (; this.#seen < done; this.#seen++) {
       const round = roundOf(geometry, this.#epoch, this.#seen);
       const loss = trainer.stepLosses[this.#seen];
-      this.#lossSum += loss;
+      this.#add(loss);
       if ((round + 1) % logEvery !== 0) continue;
       report({
         event: 'step',
@@ -149,6 +157,7 @@ export class EpochWatch {
         loss,
         learningRate: learningRate(round),
         gradientNorm: trainer.stepNorms[this.#seen],
+        ...stepScale(trainer, this.#seen),
         ...this.speed,
       });
     }

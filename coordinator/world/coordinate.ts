@@ -82,6 +82,13 @@ function run(
   resumption: Resumption | undefined,
   before: ListenAddress | undefined,
 ): Promise<EndEvent> {
+  const { precision } = config.training;
+  if (precision !== 'float32') {
+    throw new ConfigError(
+      `training.precision: ${precision}: over several machines steps are float32`,
+      'use lockstep train, or --set training.precision=float32',
+    );
+  }
   const threads = options.threads === 0 ? 0 : threadsOf(options.threads);
   const minimum = minimumOf(options.minWorkers, threads);
   const minimumLater = threads > 0 && (options.minWorkers === undefined || options.arrival) ? 0 : minimum;

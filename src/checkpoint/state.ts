@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { RunConfig } from '../config/run-config.js';
 import type { DataFingerprint } from '../data/fingerprint.js';
 import { type BestEpoch, initialMonitorState, type MonitorState } from '../evaluate/monitor.js';
+import type { LossScaling } from '../optimizer/loss-scale.js';
 
 /** Where a run is. */
 export interface Progress {
@@ -12,13 +13,15 @@ export interface Progress {
   readonly epoch: number;
   /** Steps committed of the epoch under way; its order is a function of seed and epoch. */
   readonly position: number;
-  /** Mean loss of each of those steps. */
+  /** Mean loss of each of those steps; NaN of one that was skipped for it. */
   readonly losses: readonly number[];
   readonly best: BestEpoch | null;
   /** Whether early stopping has ended the run. */
   readonly stopped: boolean;
   /** What schedule `plateau` and early stopping have counted. */
   readonly monitor: MonitorState;
+  /** Where the loss is scaled. */
+  readonly lossScaling?: LossScaling;
 }
 
 export interface CheckpointState {
@@ -39,7 +42,8 @@ const progressSchema = z.looseObject({
   step: whole,
   epoch: whole,
   position: whole,
-  losses: z.array(z.number()).readonly(),
+  // JSON has null for what is no number.
+  losses: z.array(z.union([z.number(), z.null().transform(() => Number.NaN)])).readonly(),
   best: bestSchema.nullable(),
   stopped: z.boolean(),
   monitor: z.looseObject({
@@ -50,6 +54,7 @@ const progressSchema = z.looseObject({
     stopBest: value,
     stopStale: whole,
   }),
+  lossScaling: z.looseObject({ scale: z.number().positive(), good: whole, skipped: whole }).optional(),
 });
 const fingerprintSchema = z.looseObject({
   examples: whole,

@@ -68,6 +68,14 @@ export const trainingSchema = z
           'a step takes less memory and about a third more time, and comes to the same bits. It may change when a run is resumed. ' +
           'Of engine onnx.',
       ),
+    precision: z
+      .enum(['float32', 'float16'])
+      .default('float32')
+      .describe(
+        'Of matrix products and convolutions of training steps. `float16` is for graphics cards that have it: losses, softmax, ' +
+          'normalizations and sums, parameters, the optimizer and evaluations stay in float32. The loss is scaled as by ' +
+          "PyTorch's GradScaler, and a step whose gradient overflows is skipped. Of engine onnx.",
+      ),
     clipNorm: z.number().positive().optional().describe('Largest global norm of the gradient; longer ones are scaled.'),
     l1: z.number().min(0).default(0).describe("Adds the kernels' absolute values, times this, to the loss."),
     l2: z.number().min(0).default(0).describe("Adds the kernels' squares, times this, to the loss."),
@@ -129,3 +137,4 @@ export const trainingSchema = z
   .describe('How long to train, and in what batches.');
 
 export type TrainingConfig = z.output<typeof trainingSchema>;
+export type Precision = TrainingConfig['precision'];

@@ -48,8 +48,9 @@ export interface GradientEngine {
    *
    * @param gradients slab region [0, layout.state), which may be shared: gets sums over the examples of gradients, then of
    *   new state times the example count. What an engine prepares for an array it keeps: give it the same ones again.
+   * @param lossScale of a step in float16: what the loss is multiplied by meanwhile, a power of two
    */
-  computeGradients(count: number, key: NoiseKey, gradients: Float32Array): Promise<ShardLoss>;
+  computeGradients(count: number, key: NoiseKey, gradients: Float32Array, lossScale?: number): Promise<ShardLoss>;
   /**
    * Runs the model as it predicts, on the examples in `buffers(count)`; the next call overwrites what it returns.
    * @returns one for each target, in the order of the fields

@@ -3,7 +3,7 @@ import tf = require('@tensorflow/tfjs-core');
 
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ModelConfig } from '../config/model.js';
-import type { TrainingConfig } from '../config/training.js';
+import type { Precision, TrainingConfig } from '../config/training.js';
 import { type Field, ofRole } from '../data/field.js';
 import { LockstepError, ModelError, UnsupportedModelError } from '../errors.js';
 import { mistakeIn, placeOfError } from '../ground/user-module.js';
@@ -41,6 +41,8 @@ export interface StepSpec {
   readonly l2?: number;
   /** Of what activations are computed again for the gradient instead of being kept: a matter of memory alone. */
   readonly recompute?: TrainingConfig['recompute'];
+  /** Of the products of a training step. */
+  readonly precision?: Precision;
 }
 
 export interface StepModel {
@@ -51,6 +53,7 @@ export interface StepModel {
   readonly penalty: Penalty;
   readonly fields: readonly Field[];
   readonly recompute: TrainingConfig['recompute'];
+  readonly precision: Precision;
 }
 
 interface Penalty {
@@ -79,6 +82,7 @@ export async function createStepModel(spec: StepSpec, withWeights = true): Promi
     penalty: { l1: spec.l1 ?? 0, l2: spec.l2 ?? 0 },
     fields,
     recompute: spec.recompute ?? 'none',
+    precision: spec.precision ?? 'float32',
   };
 }
 
@@ -146,13 +150,22 @@ function runModel({ built, fields }: StepModel, batch: BatchTensors, training: b
   return { outputs, masks: made ?? [] };
 }
 
+/** By what the loss is multiplied, a power of two, so that its gradients are numbers that float16 has. */
+interface LossFactor {
+  readonly factor: tf.Scalar;
+  /** Its reciprocal, by which they are multiplied in the end. */
+  readonly inverse: tf.Scalar;
+}
+
 /** Sum of the examples' gradients, by tfjs's own autograd. */
 export function gradientStep(
   step: StepModel,
   parameters: readonly tf.Tensor[],
   batch: BatchTensors,
   hooks: Omit<StepHooks, 'penalty'>,
+  lossScale?: LossFactor,
 ): StepTensors {
+  const backAgain = <T extends tf.Tensor>(tensor: T): T => (lossScale ? tf.mul(tensor, lossScale.inverse) : tensor);
   const { built, layout } = step;
   const count = batch.get(step.fields[0].name)!.shape[0];
   const ends = layout.tensors.map(({ offset }) => offset);
@@ -176,10 +189,11 @@ export function gradientStep(
         // Those of activities are sums over examples, and all is divided by places.
         const ofActivities = places ? penalties.map((sum) => tf.mul(sum, tf.div(places, count))) : penalties;
         divisor = places && tf.keep(places);
-        return [...ofActivities, ...ofEvery].reduce((sum, term) => tf.add(sum, term), losses) as tf.Scalar;
+        const sum = [...ofActivities, ...ofEvery].reduce((sum, term) => tf.add(sum, term), losses) as tf.Scalar;
+        return lossScale ? tf.mul(sum, lossScale.factor) : sum;
       }, trainable);
       const gradients = variables.flatMap((current, i) => {
-        if (current.trainable) return [grads[current.name] ?? tf.zeros(current.shape)];
+        if (current.trainable) return [backAgain(grads[current.name] ?? tf.zeros(current.shape))];
         const written = current.dataId !== before[i];
         if (ends[i] < layout.state) {
           const scaled = tf.mul(current as tf.Tensor, count);
@@ -190,7 +204,7 @@ export function gradientStep(
         if (written) throw unexpectedWrite(layout.tensors[i].name);
         return [];
       });
-      return { lossSum: value, divisor, gradients };
+      return { lossSum: backAgain(value), divisor, gradients };
     });
   } finally {
     built.hooks.current = undefined;

@@ -11,6 +11,7 @@ import type { PhaseClock } from './phase-clock.js';
 import type { TrainingOptions } from './pool-options.js';
 import type { PoolSpec } from './shared-state.js';
 import { StepPlans } from './step-plans.js';
+import { StepScaling } from './step-scaling.js';
 import type { TrainTask } from './task.js';
 
 export class DeviceRank {
@@ -21,6 +22,7 @@ export class DeviceRank {
   readonly #gatherer: Gatherer;
   readonly #state: DeviceState;
   readonly #plans: StepPlans;
+  readonly #scaling: StepScaling;
 
   constructor(
     spec: PoolSpec<TrainingOptions>,
@@ -32,6 +34,7 @@ export class DeviceRank {
     [this.#spec, this.#engines, this.#control, this.#clock] = [spec, engines, control, clock];
     this.#gatherer = gatherer;
     this.#plans = new StepPlans(spec);
+    this.#scaling = new StepScaling(spec, 0);
     const models = spec.engine.kind === 'onnx' ? spec.engine.models : [];
     this.#state = new DeviceState(spec, models, engines);
   }
@@ -51,6 +54,7 @@ export class DeviceRank {
     const { geometry, shared } = this.#spec;
     const control = this.#control;
     this.#clock.start();
+    this.#scaling.begin();
     this.#state.upload();
     let total = 0;
     for (let step = first; step < last && !control.halted; step++) {
@@ -63,8 +67,9 @@ export class DeviceRank {
       const { loss, norm, update } = decideStep(this.#spec, roundOf(geometry, epoch, step), rateScale, sums);
       shared.stepLosses[step] = loss;
       shared.stepNorms[step] = norm;
-      if (!update) break;
-      this.#state.update(total, update);
+      const decided = this.#scaling.decided(step, update);
+      if (!decided) break;
+      if (decided !== 'skipped') this.#state.update(total, decided);
       this.#clock.mark('update');
       control.decideHalt();
       this.#clock.endStep(step);
@@ -96,7 +101,7 @@ export class DeviceRank {
       shared.used.set(shared.keys.subarray(start, start + count), start);
       this.#clock.mark('gather');
       const key = { seed, step: roundOf(geometry, epoch, step), shard: action.compute };
-      this.#state.compute(bucket, count, key, action.into);
+      this.#state.compute(bucket, count, key, action.into, this.#scaling.sumScale(step));
       this.#clock.mark('compute');
     }
     return rows.map(({ count }) => count);

@@ -29,6 +29,7 @@ interface GradientSum {
 }
 
 type NamedTensors = Record<string, DeviceTensor>;
+type Tied = (key: NoiseKey, lossScale?: number) => void;
 
 const notHere = new Float32Array();
 
@@ -56,7 +57,7 @@ export class DeviceState {
   readonly #gradients: readonly (readonly Float32Array[])[];
   readonly #shards: number;
   /** What has been tied to tensors, by what it is tied to. */
-  readonly #tied = new Map<string, (key: NoiseKey) => void>();
+  readonly #tied = new Map<string, Tied>();
 
   /** @param engines of the models, one for each bucket */
   constructor(spec: PoolSpec<TrainingOptions>, models: readonly CompiledModel[], engines: readonly OnnxEngine[]) {
@@ -112,10 +113,10 @@ export class DeviceState {
   }
 
   /** Starts the step of a shard, whose batch is in the buffers of its engine: on the device it is done some time later. */
-  compute(bucket: number, count: number, key: NoiseKey, slot: number): void {
+  compute(bucket: number, count: number, key: NoiseKey, slot: number, lossScale: number | undefined): void {
     const sum = this.#sums[slot]!;
     const tie = () => this.#engines[bucket]!.tie(count, this.#stepTensors(bucket, count, key.shard, sum));
-    this.#start(['compute', bucket, count, key.shard, this.#now, sum.id], tie, key);
+    this.#start(['compute', bucket, count, key.shard, this.#now, sum.id], tie, key, lossScale);
   }
 
   add({ to, add }: Addition): void {
@@ -188,14 +189,14 @@ export class DeviceState {
     for (const session of Object.values(this.#sessions).toReversed()) session.release();
   }
 
-  #start(what: readonly (string | number)[], tie: () => (key: NoiseKey) => void, key: NoiseKey = noKey): void {
+  #start(what: readonly (string | number)[], tie: () => Tied, key: NoiseKey = noKey, lossScale?: number): void {
     const name = what.join();
     let run = this.#tied.get(name);
     if (!run) {
       run = tie();
       this.#tied.set(name, run);
     }
-    run(key);
+    run(key, lossScale);
   }
 
   /** Parameters and results of a step, in the shapes in which its graph has them. */

@@ -1,5 +1,6 @@
 /** What a pool is started with: each use says what it needs. Everything large in it is shared memory. */
 import type { OptimizerConfig } from '../config/optimizer.js';
+import type { Precision } from '../config/training.js';
 import type { Augmentation } from '../data/augment/moved.js';
 import type { Buckets } from '../data/buckets.js';
 import type { Examples } from '../data/examples.js';
@@ -56,6 +57,8 @@ export interface TrainingOptions extends DifferentiatingThreads, Cutting, StepRu
   readonly use: 'training';
   readonly geometry: Geometry;
   readonly optimizer: OptimizerConfig;
+  /** Of the products of its steps: in float16 the loss is scaled. Default: float32. */
+  readonly precision?: Precision;
 }
 
 /** How replicas take local steps; the learning rate of each comes with the round. */

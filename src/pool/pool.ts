@@ -29,6 +29,7 @@ import { RowCache } from './row-cache.js';
 import { initialSlots } from './run-slots.js';
 import { allocateShared, gradientSlots, type SharedState } from './shared-state.js';
 import { type StepGradient, stepGradient } from './step-gradient.js';
+import type { SharedScaling } from './step-scaling.js';
 import type { SpanResult } from './task.js';
 import { taskPlan } from './task-plan.js';
 
@@ -40,6 +41,8 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
   readonly stepLosses: Float64Array;
   /** Gradient norm of each step of the epoch under way, before clipping. */
   readonly stepNorms: Float64Array;
+  /** Where the loss is scaled: may be written before the first step. */
+  readonly scaling: SharedScaling;
   /** The optimizer's slabs, in the order of its slots. */
   readonly slots: readonly Float32Array[];
   /** What the threads share; in a world an all-reduce works in its regions `total` and `scratch`. */
@@ -114,9 +117,7 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     this.slots = initialSlots(options, shared, parameters);
     this.#slabs = new ParameterSlabs(shared, this.parameters, this.slots);
     this.memory = memory;
-    this.total = offsets.total;
-    this.scratch = offsets.scratch;
-    this.compression = offsets.compression;
+    [this.total, this.scratch, this.compression] = [offsets.total, offsets.scratch, offsets.compression];
     if (options.use === 'rounds') {
       const { rowCache, local, examples } = options;
       if (rowCache) this.rowCache = new RowCache(examples, rowCache.capacity);
@@ -124,8 +125,7 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     }
     this.#roundSlots = new RoundSlots(offsets.gradients);
     this.#metrics = options.use === 'updates' ? undefined : new RunMetrics(options.metrics);
-    this.stepLosses = shared.stepLosses;
-    this.stepNorms = shared.stepNorms;
+    [this.stepLosses, this.stepNorms, this.scaling] = [shared.stepLosses, shared.stepNorms, shared.scaling];
     this.#crew = new Crew({ ...options, threads, shared }, this.#control);
   }
 

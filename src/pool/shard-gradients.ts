@@ -13,6 +13,8 @@ export interface StepPlace {
   /** Of the epoch. */
   readonly step: number;
   readonly bucket: number;
+  /** What the loss is multiplied by meanwhile; absent where it is not. */
+  readonly lossScale?: number;
 }
 
 export class ShardGradients {
@@ -46,7 +48,7 @@ export class ShardGradients {
    * @param after what will be gathered first by the next call
    */
   async compute(
-    { epoch, step, bucket }: StepPlace,
+    { epoch, step, bucket, lossScale }: StepPlace,
     actions: readonly RankStep[],
     slots: readonly number[],
     after?: RowRange,
@@ -69,7 +71,7 @@ export class ShardGradients {
       this.#clock.mark('gather');
       const key = { seed, step: roundOf(geometry, epoch, step), shard: action.compute };
       const gradients = this.#slot(slots[action.into]);
-      const { lossSum, divisor } = await engine.computeGradients(count, key, gradients);
+      const { lossSum, divisor } = await engine.computeGradients(count, key, gradients, lossScale);
       shared.shardLosses[action.compute] = lossSum;
       shared.shardDivisors[action.compute] = divisor;
       this.#clock.mark('compute');

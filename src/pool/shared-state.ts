@@ -25,6 +25,7 @@ import {
 } from './pool-options.js';
 import type { ReplicaPlaces } from './replica-states.js';
 import { runSlots } from './run-slots.js';
+import { type SharedScaling, sharedScaling } from './step-scaling.js';
 
 /** Byte offsets in the slab memory. */
 export interface SlabOffsets {
@@ -80,6 +81,7 @@ export interface SharedState {
   /** Mean loss and gradient norm of each step of the epoch. */
   readonly stepLosses: Float64Array;
   readonly stepNorms: Float64Array;
+  readonly scaling: SharedScaling;
   /** Metric sums of each evaluation batch. */
   readonly evaluation: Float64Array;
   /** Metric counts of each rank, over the batches that it got hold of. */
@@ -139,6 +141,7 @@ export function allocateShared(
     ...evaluationsOf(options, threads),
     stepLosses: doubles(steps),
     stepNorms: doubles(steps),
+    scaling: sharedScaling(options.use === 'training' && options.precision === 'float16' ? steps : 0),
     phases: doubles(threads * phaseNames.length),
     stepTimes: timed ? doubles(steps * threads * (1 + phaseNames.length)) : undefined,
   };

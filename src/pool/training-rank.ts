@@ -11,6 +11,7 @@ import type { ShardGradients, StepPlace } from './shard-gradients.js';
 import type { PoolSpec } from './shared-state.js';
 import type { Slice } from './slice.js';
 import { StepPlans } from './step-plans.js';
+import { StepScaling } from './step-scaling.js';
 import type { TrainTask } from './task.js';
 
 export class TrainingRank {
@@ -22,6 +23,7 @@ export class TrainingRank {
   readonly #slice: Slice;
   readonly #gradients: ShardGradients;
   readonly #plans: StepPlans;
+  readonly #scaling: StepScaling;
 
   constructor(
     spec: PoolSpec<TrainingOptions>,
@@ -33,6 +35,7 @@ export class TrainingRank {
   ) {
     this.#spec = spec;
     this.#plans = new StepPlans(spec);
+    this.#scaling = new StepScaling(spec, rank);
     this.#rank = rank;
     this.#control = control;
     this.#share = slice.shareOf(createOptimizer(spec.optimizer, spec.layout, spec.shared.ruleModels));
@@ -44,14 +47,15 @@ export class TrainingRank {
   /** Runs the steps [first, last) of an epoch: compute, reduce, update. Stops early when asked to, or when loss or gradient are not finite. */
   async train({ epoch, first, last, rateScale, buckets }: TrainTask): Promise<void> {
     this.#clock.start();
+    this.#scaling.begin();
     for (let step = first; step < last; step++) {
-      await this.#compute({ epoch, step, bucket: buckets?.[step] ?? 0 });
+      await this.#compute({ epoch, step, bucket: buckets?.[step] ?? 0, lossScale: this.#scaling.sumScale(step) });
       this.#barrier();
       this.#reduce(step);
       this.#barrier();
       const update = this.#decide(epoch, step, rateScale);
       if (!update) return;
-      this.#update(update, this.#spec.shared.offsets.gradients[this.#plans.of(step).total]);
+      if (update !== 'skipped') this.#update(update, this.#spec.shared.offsets.gradients[this.#plans.of(step).total]);
       if (this.#rank === 0) this.#control.decideHalt();
       this.#barrier();
       this.#clock.endStep(step);
@@ -80,7 +84,7 @@ export class TrainingRank {
   }
 
   /** Every rank decides by the same numbers, so all come to the same decision; none where the run has diverged. */
-  #decide(epoch: number, step: number, rateScale: number): Update | undefined {
+  #decide(epoch: number, step: number, rateScale: number): ReturnType<StepScaling['decided']> {
     const { shared, geometry } = this.#spec;
     const active = activeShards(geometry, step);
     const sums = {
@@ -93,7 +97,7 @@ export class TrainingRank {
       shared.stepLosses[step] = loss;
       shared.stepNorms[step] = norm;
     }
-    return update;
+    return this.#scaling.decided(step, update);
   }
 
   /** Applies the optimizer to this rank's slice. @param total byte offset of the step's gradient */

@@ -119,8 +119,16 @@ export interface ProgressEvent extends Throughput {
   secondsLeft: number;
 }
 
+/** Where products are float16 (training.precision). */
+export interface LossScale {
+  /** What the loss is multiplied by: of a step in that step, else after the last one. */
+  lossScale?: number;
+  /** Steps of the run that overflowed, and were not taken. */
+  skippedSteps?: number;
+}
+
 /** Every `training.logEvery` steps, for the record. */
-export interface StepEvent extends Throughput {
+export interface StepEvent extends Throughput, Pick<LossScale, 'lossScale'> {
   event: 'step';
   /** Counted from 1. */
   epoch: number;
@@ -135,7 +143,7 @@ export interface StepEvent extends Throughput {
 }
 
 /** After an epoch and its validation. */
-export interface EpochEvent extends WithFigures, Throughput {
+export interface EpochEvent extends WithFigures, Throughput, LossScale {
   event: 'epoch';
   /** Counted from 1. */
   epoch: number;
@@ -167,7 +175,7 @@ export interface WarningEvent {
 }
 
 /** Once, after the last step and the test. */
-export interface EndEvent extends WithFigures, Throughput {
+export interface EndEvent extends WithFigures, Throughput, LossScale {
   event: 'end';
   /** Metrics of the model on the validation split; null without one. */
   validation: Metrics | null;

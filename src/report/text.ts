@@ -168,6 +168,7 @@ function endBlock(
     const best = event.bestEpoch === null ? 'none was the best' : `the best was ${event.bestEpoch}`;
     rows.push(['stopped early', `after epoch ${event.epochs}; ${best}`]);
   }
+  if (event.skippedSteps) rows.push(['skipped', `${plural(event.skippedSteps, 'step')} that overflowed in float16`]);
   if (event.restored) rows.push(['restored', `the parameters of epoch ${event.bestEpoch}`]);
   if (event.validation) rows.push(['validation', metricsText(event.validation)]);
   if (event.test) rows.push(['test', metricsText(event.test)]);

@@ -8,8 +8,8 @@ export interface LoggedEvent {
 }
 
 const keysOf: Readonly<Record<string, readonly string[]>> = {
-  step: ['loss', 'learningRate', 'gradientNorm', 'examplesPerSecond', 'tokensPerSecond'],
-  epoch: ['loss', 'seconds', 'examplesPerSecond', 'tokensPerSecond'],
+  step: ['loss', 'learningRate', 'gradientNorm', 'lossScale', 'examplesPerSecond', 'tokensPerSecond'],
+  epoch: ['loss', 'seconds', 'skippedSteps', 'examplesPerSecond', 'tokensPerSecond'],
 };
 
 /** Points by `step/…`, `epoch/…`, `validation/…` and `test/…`. A run that is interrupted has no test: it goes on. */

@@ -71,6 +71,7 @@ describe('a config file', () => {
         monitor: 'loss',
         restoreBest: false,
         recompute: 'none',
+        precision: 'float32',
         logEvery: 50,
       },
       evaluation: { confidence: 0.95, resamples: 2000, gallery: 0, seal: false, slices: [] },
@@ -189,7 +190,7 @@ describe('overrides', () => {
 describe('a value that breaks a rule', () => {
   const optimizers = 'sgd, momentum, adagrad, rmsprop, adam, adamw, lion, muon, adafactor, lamb';
   const trainingKeys =
-    'epochs, batchSize, shards, accumulate, buckets, groupByLength, recompute, clipNorm, l1, l2, classWeights, monitor, earlyStopping, restoreBest, logEvery';
+    'epochs, batchSize, shards, accumulate, buckets, groupByLength, recompute, precision, clipNorm, l1, l2, classWeights, monitor, earlyStopping, restoreBest, logEvery';
   it.each([
     ['training.epochs=ten', 'training.epochs: "ten" is not a whole number of at least 1', 'correct it'],
     ['training.epochs="3"', 'training.epochs: "3" is not a whole number of at least 1', 'write 3 without quotes'],

@@ -1,9 +1,11 @@
 /** Looks before a run whether ONNX Runtime takes a graph, so that what it refuses is said by the name of the kernel. */
 
+import type { Precision } from '../../config/training.js';
 import { EngineError, UnsupportedModelError } from '../../errors.js';
 import { sha256 } from '../../ground/checksum.js';
 import { blockDomain } from './blocks.js';
 import type { StepGraph } from './graph.js';
+import { halfProducts } from './half-products.js';
 import { chosenProvider } from './providers.js';
 import { inBlocks } from './rewrites/blocked-products.js';
 import { deviceRules } from './rewrites/device-rules.js';
@@ -21,13 +23,25 @@ export interface AcceptedGraph extends CutGraph {
   readonly portable?: CutGraph;
 }
 
+/** A graph for the chosen provider. */
+function provided(traced: StepGraph, precision: Precision): StepGraph {
+  const { inPlace } = chosenProvider();
+  if (precision === 'float32') return inPlace ? inBlocks(traced) : rewritten(traced, deviceRules);
+  return inPlace ? halfProducts(traced, false) : halfProducts(rewritten(traced, deviceRules), true);
+}
+
 /**
  * The graph as subgraphs, each of which ONNX Runtime takes.
+ * @param precision of products
  * @param changed makes of it, for this processor and for any, what is run
  * @throws UnsupportedModelError naming the kernel that it refuses, EngineError where there is nothing to run it
  */
-export function accepted(traced: StepGraph, changed = (graph: StepGraph) => graph): AcceptedGraph {
-  const graph = changed(chosenProvider().inPlace ? inBlocks(traced) : rewritten(traced, deviceRules));
+export function accepted(
+  traced: StepGraph,
+  precision: Precision = 'float32',
+  changed = (graph: StepGraph) => graph,
+): AcceptedGraph {
+  const graph = changed(provided(traced, precision));
   const isPortable = graph.nodes.every(({ domain }) => domain !== blockDomain);
   const cut = cutGraph(graph);
   const check = ({ subgraphs }: CutGraph) => {

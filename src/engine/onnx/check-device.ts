@@ -2,9 +2,24 @@
 import { EngineError } from '../../errors.js';
 import { PrivateMemory } from '../private-memory.js';
 import { reasonOf } from './library.js';
-import { encodeModel } from './proto.js';
+import { encodeModel, type OnnxNode } from './proto.js';
 import { chosenProvider } from './providers.js';
 import { createSession } from './runtime.js';
+
+/** The nodes make y of x. @returns what they make of -1 and 2. @throws Error when the device does not compute them */
+function computed(nodes: readonly OnnxNode[]): Float32Array {
+  const port = (label: string) => ({ name: label, type: 'float32' as const, shape: [2] });
+  const memory = new PrivateMemory([8, 8]);
+  const [x, y] = [memory.floats(2), memory.floats(2)];
+  x.set([-1, 2]);
+  const session = createSession(encodeModel({ nodes, constants: [], inputs: [port('x')], outputs: [port('y')] }));
+  try {
+    session.bind({ x: { ...port('x'), data: x } }, { y: { ...port('y'), data: y } })();
+  } finally {
+    session.release();
+  }
+  return y;
+}
 
 /**
  * Runs a graph of one node on it.
@@ -12,20 +27,30 @@ import { createSession } from './runtime.js';
  */
 export function checkDevice(): void {
   const { name, remedy } = chosenProvider();
-  const port = (label: string) => ({ name: label, type: 'float32' as const, shape: [2] });
-  const graph = { nodes: [{ op: 'Relu', inputs: ['x'], outputs: ['y'], attributes: {} }], constants: [] };
-  const memory = new PrivateMemory([8, 8]);
-  const [x, y] = [memory.floats(2), memory.floats(2)];
-  x.set([-1, 2]);
   let reason = 'it computes other numbers';
   try {
-    const session = createSession(encodeModel({ ...graph, inputs: [port('x')], outputs: [port('y')] }));
-    session.bind({ x: { ...port('x'), data: x } }, { y: { ...port('y'), data: y } })();
-    session.release();
-    if (y[0] === 0 && y[1] === 2) return;
+    const [negative, positive] = computed([{ op: 'Relu', inputs: ['x'], outputs: ['y'], attributes: {} }]);
+    if (negative === 0 && positive === 2) return;
   } catch (error) {
     if (error instanceof EngineError) throw error;
     reason = reasonOf(error as Error);
   }
   throw new EngineError(`execution provider ${name} does not compute here (${reason})`, remedy);
+}
+
+/** Whether the device has float16: sessions that need it are made without it, too, and then fail as they run. */
+export function hasFloat16(): boolean {
+  const cast = (from: string, to: string, code: number) => ({
+    op: 'Cast',
+    inputs: [from],
+    outputs: [to],
+    attributes: { to: code },
+  });
+  try {
+    const product = { op: 'Mul', inputs: ['half', 'half'], outputs: ['square'], attributes: {} };
+    const [one, four] = computed([cast('x', 'half', 10), product, cast('square', 'y', 1)]);
+    return one === 1 && four === 4;
+  } catch {
+    return false;
+  }
 }

@@ -7,7 +7,17 @@ import { type BatchTensors, evaluates } from '../heads.js';
 import { evaluationStep, gradientStep, type StepModel } from '../step.js';
 import { type AcceptedGraph, accepted } from './accepted.js';
 import type { StepGraph } from './graph.js';
-import { divisorName, gradientName, graphInputName, headNames, noiseName, parameterName } from './names.js';
+import { halfProducts } from './half-products.js';
+import {
+  divisorName,
+  gradientName,
+  graphInputName,
+  headNames,
+  inverseScaleName,
+  lossScaleName,
+  noiseName,
+  parameterName,
+} from './names.js';
 import { recomputed } from './recompute.js';
 import { type CutGraph, cutGraph } from './subgraphs.js';
 import { type Trace, trace } from './tracer.js';
@@ -58,9 +68,11 @@ const dilatedKernels: DilatedKernels = (x, filter, dy, pad, dilations) => {
 /** Graph of the training step on `count` examples: outputs `loss`, `divisor` where some places do not count, and `gradient0`, `gradient1`, ... in slab order. */
 export function compileGradients(step: StepModel, count: number): CompiledGraph {
   const { graph, noise } = traceGradients(step, count);
-  if (step.recompute === 'none') return { ...accepted(graph), noise };
+  const { precision } = step;
+  if (step.recompute === 'none') return { ...accepted(graph, precision), noise };
   const again = (whole: StepGraph) => recomputed(whole, forwardOutputs(step));
-  return { ...accepted(graph, again), plain: cutGraph(graph), noise };
+  const plain = cutGraph(precision === 'float16' ? halfProducts(graph, false) : graph);
+  return { ...accepted(graph, precision, again), plain, noise };
 }
 
 /** What is computed without any gradient. */
@@ -81,7 +93,10 @@ export function traceGradients(step: StepModel, count: number): { graph: StepGra
     const parameters = parameterInputs(t, step);
     const batch = batchInputs(t, step, count, () => true);
     const hooks = { uniform: draw('uniform'), normal: draw('normal'), dilatedKernels, layerBlock: t.layerBlock };
-    const { lossSum, divisor, gradients } = gradientStep(step, parameters, batch, hooks);
+    const scalar = (name: string) => t.input(name, [], 'float32') as tf.Scalar;
+    const lossScale =
+      step.precision === 'float16' ? { factor: scalar(lossScaleName), inverse: scalar(inverseScaleName) } : undefined;
+    const { lossSum, divisor, gradients } = gradientStep(step, parameters, batch, hooks, lossScale);
     t.output('loss', lossSum);
     if (divisor) t.output(divisorName, divisor);
     gradients.forEach((gradient, i) => {

@@ -5,6 +5,9 @@ export const parameterName = (index: number): string => `parameter${index}`;
 export const isParameterName = (name: string): boolean => /^parameter\d+$/.test(name);
 export const gradientName = (index: number): string => `gradient${index}`;
 export const noiseName = (index: number): string => `noise${index}`;
+/** Of a step in float16: what the loss is multiplied by, and what its gradients are then. */
+export const lossScaleName = 'lossScale';
+export const inverseScaleName = 'inverseLossScale';
 /** Of a field of the batch. Those that a config names get a name apart, which no node of the graph can have. */
 export const graphInputName = (field: Pick<Field, 'name' | 'role'>): string =>
   isPlain(field) ? field.name : `field_${field.name}`;

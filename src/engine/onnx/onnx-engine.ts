@@ -10,7 +10,16 @@ import { boundGraph, boundLoops, sessionsOf } from './bound-graph.js';
 import type { CompiledGraph } from './compile.js';
 import type { DeviceMemory, DeviceTensor } from './device-memory.js';
 import { memoryPlan } from './memory-plan.js';
-import { divisorName, gradientName, graphInputName, headNames, noiseName, parameterName } from './names.js';
+import {
+  divisorName,
+  gradientName,
+  graphInputName,
+  headNames,
+  inverseScaleName,
+  lossScaleName,
+  noiseName,
+  parameterName,
+} from './names.js';
 import type { Session } from './runtime.js';
 import type { SessionTensor, SessionTensors } from './session-tensor.js';
 
@@ -36,6 +45,8 @@ interface Prepared {
   readonly sent: readonly DeviceTensor[];
   /** Draws fresh noise into the inputs. */
   readonly draw: (key: NoiseKey) => void;
+  /** Gives the loss its factor, where the graph has one. */
+  readonly scale: (lossScale: number | undefined) => void;
   /** Runs all subgraphs; an entry for each array of gradients. */
   readonly runs: Map<Float32Array, () => void>;
 }
@@ -67,9 +78,15 @@ export class OnnxEngine implements GradientEngine {
     this.#isFresh = false;
   }
 
-  async computeGradients(count: number, key: NoiseKey, gradients: Float32Array): Promise<ShardLoss> {
+  async computeGradients(
+    count: number,
+    key: NoiseKey,
+    gradients: Float32Array,
+    lossScale?: number,
+  ): Promise<ShardLoss> {
     const prepared = this.#prepare(this.#model.gradients.get(count)!, count);
     prepared.draw(key);
+    prepared.scale(lossScale);
     this.#send(prepared);
     this.#run(prepared, gradients)();
     const { loss, [divisorName]: divisor } = prepared.tensors;
@@ -97,12 +114,13 @@ export class OnnxEngine implements GradientEngine {
    * @param tensors parameters and results, by their names in the graph
    * @returns sends the batch and starts the step, which is done some time later
    */
-  tie(count: number, tensors: Readonly<Record<string, DeviceTensor>>): (key: NoiseKey) => void {
+  tie(count: number, tensors: Readonly<Record<string, DeviceTensor>>): (key: NoiseKey, lossScale?: number) => void {
     const prepared = this.#prepare(this.#model.gradients.get(count)!, count);
     const all = { ...prepared.tensors, ...tensors };
     const run = boundGraph(prepared.graph, prepared.sessions, all, prepared.memory, prepared.loops);
-    return (key) => {
+    return (key, lossScale) => {
       prepared.draw(key);
+      prepared.scale(lossScale);
       this.#device!.memory.upload(prepared.sent);
       run();
     };
@@ -122,13 +140,15 @@ export class OnnxEngine implements GradientEngine {
     const { memory, tensors: written } = this.#writtenTensors(graph);
     const sessions = sessionsOf(graph);
     const device = this.#deviceOf(sessions);
-    const batch = { ...this.#batchTensors(count), ...noise.tensors };
+    const scaled = scaleTensors(graph);
+    const batch = { ...this.#batchTensors(count), ...noise.tensors, ...scaled.tensors };
     const sent = device && onDevice(device.memory, batch);
     const prepared = {
       graph,
       memory,
       sent: sent ? Object.values(sent) : [],
       draw: noise.draw,
+      scale: scaled.scale,
       runs: new Map(),
       tensors: { ...(device?.parameters ?? this.#parameterTensors()), ...(sent ?? batch), ...written },
       sessions,
@@ -208,6 +228,20 @@ export class OnnxEngine implements GradientEngine {
 /** Tensors with room for them on the device. */
 const onDevice = (memory: DeviceMemory, tensors: SessionTensors): Record<string, DeviceTensor> =>
   Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, memory.room(tensor)]));
+
+function scaleTensors({ subgraphs }: CompiledGraph): { tensors: SessionTensors; scale: Prepared['scale'] } {
+  if (!subgraphs.some(({ inputs }) => inputs.includes(lossScaleName))) return { tensors: {}, scale: () => {} };
+  const memory = new PrivateMemory([4, 4]);
+  const [factor, inverse] = [memory.floats(1), memory.floats(1)];
+  const scalar = (data: Float32Array): SessionTensor => ({ type: 'float32', shape: [], data });
+  return {
+    tensors: { [lossScaleName]: scalar(factor), [inverseScaleName]: scalar(inverse) },
+    scale: (lossScale = 1) => {
+      factor[0] = lossScale;
+      inverse[0] = 1 / lossScale;
+    },
+  };
+}
 
 function noiseTensors({ noise }: CompiledGraph): { tensors: SessionTensors; draw: (key: NoiseKey) => void } {
   if (noise.length === 0) return { tensors: {}, draw: () => {} };

@@ -26,6 +26,8 @@ const gauges = {
   step_loss: 'Loss of the last step that was logged.',
   learning_rate: 'Learning rate of the last step that was logged.',
   gradient_norm: 'Norm of the gradient of the last step that was logged, before clipping.',
+  loss_scale: 'What the loss of the last step that was logged was multiplied by (training.precision).',
+  skipped_steps: 'Steps of the run that overflowed in float16 and were not taken, as of the last epoch.',
   examples_per_second: 'Training examples a second.',
   tokens_per_second: 'Training tokens a second, of models of texts.',
   world_size: 'Workers that take part, the coordinator included where it computes.',
@@ -116,6 +118,7 @@ export class MetricsExporter {
       this.#set('step_loss', event.loss);
       this.#set('learning_rate', event.learningRate);
       this.#set('gradient_norm', event.gradientNorm);
+      if (event.lossScale !== undefined) this.#set('loss_scale', event.lossScale);
     } else if (event.event === 'epoch') this.#epoch(event);
     else if (event.event === 'checkpoint') {
       this.#set('checkpoint_step', event.step);
@@ -150,7 +153,8 @@ export class MetricsExporter {
     if (!Number.isNaN(tokensPerSecond)) this.#set('tokens_per_second', tokensPerSecond);
   }
 
-  #epoch({ step, loss, validation, ...speed }: EpochEvent): void {
+  #epoch({ step, loss, validation, skippedSteps, ...speed }: EpochEvent): void {
+    if (skippedSteps !== undefined) this.#set('skipped_steps', skippedSteps);
     this.#set('step', step);
     this.#set('loss', loss);
     this.#speed(speed);

@@ -1,0 +1,37 @@
+/** Whether products of training steps can be float16 here. */
+import type { RunConfig } from '../../src/config/run-config.js';
+import type { Precision } from '../../src/config/training.js';
+import { hasFloat16 } from '../../src/engine/onnx/check-device.js';
+import { chosenProvider } from '../../src/engine/onnx/providers.js';
+import { ConfigError } from '../../src/errors.js';
+
+/**
+ * @param warn told what it costs on a processor
+ * @throws ConfigError when the chosen device has no float16
+ */
+export function checkPrecision(precision: Precision, warn: (message: string) => void): void {
+  if (precision === 'float32') return;
+  const { inPlace, name } = chosenProvider();
+  if (inPlace) {
+    warn(
+      `training.precision: ${precision}: a processor rounds to it what products read and write, and computes them in float32, which is slower: ` +
+        'good for trying out what a graphics card would train',
+    );
+    return;
+  }
+  if (hasFloat16()) return;
+  throw new ConfigError(
+    `training.precision: ${precision}: the device that ${name} computes on has no float16`,
+    'use --set training.precision=float32, or a graphics card and driver that have it (shaderFloat16 and 16-bit storage of Vulkan)',
+  );
+}
+
+/** @param engine that was asked for @throws ConfigError as engine tfjs, which is to compute the steps, has float32 only */
+export function checkEager(precision: Precision, engine: RunConfig['engine']): void {
+  if (precision === 'float32') return;
+  const isAsked = engine === 'tfjs';
+  throw new ConfigError(
+    `training.precision: ${precision}: engine tfjs computes in float32, and this ${isAsked ? 'run' : 'model'} needs it`,
+    `leave training.precision out${isAsked ? ', or use engine onnx' : ''}`,
+  );
+}

@@ -1,0 +1,18 @@
+/** A device without float16: a run that needs it is refused before anything is computed. */
+import { expect } from 'vitest';
+import { checkPrecision } from '../../coordinator/prepare/check-precision.js';
+import { skipIf } from '../support/skip-if.js';
+import { onSwiftshader, swiftshaderMissing } from '../support/swiftshader.js';
+
+const { it } = skipIf(swiftshaderMissing);
+
+it('is refused by name, with what to do', () =>
+  onSwiftshader(async () => {
+    expect(() => checkPrecision('float16', () => {})).toThrow(
+      expect.objectContaining({
+        problem: 'training.precision: float16: the device that WebGPU computes on has no float16',
+        remedy: expect.stringContaining('--set training.precision=float32'),
+      }),
+    );
+    expect(() => checkPrecision('float32', () => {})).not.toThrow();
+  }));

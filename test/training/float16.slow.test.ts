@@ -1,0 +1,71 @@
+/** Runs whose products are float16, on a processor: beside PyTorch's autocast with its GradScaler, and stopped and resumed. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { resume, train } from '../../coordinator/local/train.js';
+import { coordinate } from '../../coordinator/world/coordinate.js';
+import { newestCheckpoint } from '../../src/checkpoint/checkpoint.js';
+import { loadRunConfig } from '../../src/config/load-config.js';
+import { temporaryFolder, writeConfig } from '../support/folder.js';
+import { trained, weightsOf } from '../support/runs.js';
+
+const folder = temporaryFolder();
+const out = join(folder, 'runs');
+const peer = JSON.parse(readFileSync('test/fixtures/grad-scaler.json', 'utf8'));
+const skipped = 14;
+
+// The steps of scripts/peers/grad_scaler.py, one an epoch.
+writeFileSync(
+  join(folder, 'line.mjs'),
+  `export default function* () {
+     for (let i = 0; i < 8; i++) yield { features: [1 + (i % 4) / 4], target: 5000 + 100 * (1 + (i % 4) / 4) };
+   }`,
+);
+const file = writeConfig(folder, 'line', {
+  data: { source: 'module', file: join(folder, 'line.mjs'), validation: 0, test: 0 },
+  model: { layers: [{ dense: { units: 1, kernelInitializer: 'zeros' } }] },
+  loss: 'meanSquaredError',
+  optimizer: { adam: { learningRate: 0.5, epsilon: 1e-8 } },
+  training: { epochs: 24, batchSize: 'all', logEvery: 1, precision: 'float16' },
+});
+
+it('skips the steps that PyTorch skips, and takes its others; goes on where it was stopped, to the same bits', async () => {
+  const { events, epochs, end } = await trained(file, [], out);
+  const steps = events.filter((event) => event.event === 'step');
+  const scales = [65536, ...peer.steps.map(([, scale]: number[]) => scale)];
+  expect(steps.map(({ lossScale }) => lossScale)).toEqual(scales.slice(0, -1));
+  expect(steps.filter(({ gradientNorm }) => !Number.isFinite(gradientNorm))).toHaveLength(skipped);
+  expect(epochs.map(({ skippedSteps }) => skippedSteps)).toEqual(steps.map((_, i) => Math.min(i + 1, skipped)));
+  expect(end).toMatchObject({ lossScale: 4, skippedSteps: skipped });
+  for (const [i, [loss]] of peer.steps.entries()) expect(steps[i]!.loss / loss).toBeCloseTo(1, 5);
+  const [, , weight, bias] = peer.steps.at(-1);
+  expect([...weightsOf(end.model)]).toEqual([expect.closeTo(weight, 3), expect.closeTo(bias, 3)]);
+
+  for (const few of [5, 17]) {
+    const stopped = await train(loadRunConfig(file, []), { out, threads: 1, steps: few });
+    const { checkpoint } = await newestCheckpoint(join(stopped.resume!, 'checkpoints'));
+    const { lossScaling } = checkpoint!.state.progress;
+    expect(lossScaling).toEqual({
+      scale: scales[few],
+      good: Math.max(0, few - skipped),
+      skipped: Math.min(few, skipped),
+    });
+    const gone = await resume(stopped.resume!, { threads: 2 });
+    expect([gone.sha256, gone.skippedSteps]).toEqual([end.sha256, skipped]);
+  }
+});
+
+it('ends as diverged where the loss overflows whatever its scale is, and keeps the parameters', async () => {
+  const run = trained(file, ['optimizer.adam.learningRate=1e30', 'training.epochs=60'], out);
+  await expect(run).rejects.toMatchObject({ code: 'LOCKSTEP_DIVERGED' });
+});
+
+it('is refused where steps are not computed in float16', async () => {
+  await expect(trained(file, ['engine=tfjs', 'backend=cpu'], out)).rejects.toMatchObject({
+    problem: 'training.precision: float16: engine tfjs computes in float32, and this run needs it',
+    remedy: 'leave training.precision out, or use engine onnx',
+  });
+  await expect(coordinate(loadRunConfig(file, []), { out, port: 0 })).rejects.toMatchObject({
+    problem: 'training.precision: float16: over several machines steps are float32',
+  });
+});
