@@ -1189,6 +1189,10 @@ export interface RunConfigInput {
      */
     recompute?: 'none' | 'blocks';
     /**
+     * Of matrix products and convolutions of training steps. `float16` is for graphics cards that have it: losses, softmax, normalizations and sums, parameters, the optimizer and evaluations stay in float32. The loss is scaled as by PyTorch's GradScaler, and a step whose gradient overflows is skipped. Of engine onnx.
+     */
+    precision?: 'float32' | 'float16';
+    /**
      * Largest global norm of the gradient; longer ones are scaled.
      */
     clipNorm?: number;
