@@ -88,7 +88,7 @@ function addRound(course: Course, shape: StepShape, reduction: Reduction): void 
     course.follow(course.first, own.update);
     course.follow(own.done, computed);
   }
-  const coordinator = { process: main, begin: computed, end: course.last };
+  const coordinator = { process: main, host: 0, begin: computed, end: course.last };
   const remote = workers - (coordinatorComputes ? 1 : 0);
   const lanes = reduction === 'hierarchical' && typeof hosts === 'object' ? Math.min(hosts.workers, remote) : 1;
   const members = Math.ceil(remote / lanes);
@@ -109,7 +109,7 @@ function addRound(course: Course, shape: StepShape, reduction: Reduction): void 
     course.message(computed, begin, controlBytes + planBytesPerMember * members);
     course.message(end, course.last, controlBytes);
     course.phases.exchange.push({ begin, end });
-    followers.push({ process: processes[0], begin, end });
+    followers.push({ process: processes[0], host, begin, end });
   }
   const holders = coordinatorComputes ? [coordinator, ...followers] : followers;
   const slab = cutSlab(bytes, holders.length, wavesOf(holders.length, reduction));
