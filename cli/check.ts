@@ -2,10 +2,10 @@
 
 import { Command } from 'commander';
 import type { CheckResult } from '../coordinator/inference/check.js';
-import type { GateLine } from '../src/evaluate/gate-lines.js';
 import { printableDeep } from '../src/ground/printable.js';
-import { metricText, plural } from '../src/ground/units.js';
+import { plural } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
+import { gateCells, gateVerdict } from '../src/report/gate-document.js';
 import { jsonLine } from '../src/report/json.js';
 import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { reportMistakes } from './outcome.js';
@@ -68,21 +68,12 @@ function runCheck(place: string, { gate: file, json, ...flags }: CheckFlags): Pr
   });
 }
 
-function text({ model, split, examples, passed, lines }: CheckResult, columns: number): string {
-  const failed = lines.filter((line) => !line.passed).length;
+function text(result: CheckResult, columns: number): string {
+  const { model, split, examples, lines } = result;
   const where = split === null ? `all ${plural(examples, 'example')}` : plural(examples, `${split} example`);
   return [
     `${model}, ${where}\n`,
-    ...tableLines(lines.map(cellsOf), columns, { left: 5, names: [1] }).map((line) => `${line.trimEnd()}\n`),
-    passed ? 'passed\n' : `not passed: ${failed} of ${lines.length} failed\n`,
+    ...tableLines(lines.map(gateCells), columns, { left: 5, names: [1] }).map((line) => `${line.trimEnd()}\n`),
+    `${gateVerdict(result)}\n`,
   ].join('');
-}
-
-function cellsOf({ about, metric, slice, value, interval, rule, passed, note }: GateLine): string[] {
-  const range = interval ? `${metricText(interval.low)} to ${metricText(interval.high)}` : (note ?? '');
-  // Such as that a slice is too small to say, which keeps a limit that its value does not.
-  const why = interval && note !== undefined ? ` (${note})` : '';
-  const name =
-    about === 'baseline' ? `${metric} less the baseline's` : slice === undefined ? metric : `${metric}, ${slice}`;
-  return [passed ? 'passed' : 'FAILED', name, metricText(value), range, `${rule}${why}`];
 }

@@ -2,10 +2,14 @@
 
 import { Command } from 'commander';
 import type { ComparedModel, ComparisonResult } from '../coordinator/inference/compare-models.js';
-import type { Verdict } from '../src/evaluate/differences.js';
 import { printableDeep } from '../src/ground/printable.js';
-import { metricText, percent, plural } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
+import {
+  comparisonMethod,
+  differenceCells,
+  differenceHead,
+  differenceInWords,
+} from '../src/report/comparison-document.js';
 import { jsonLine } from '../src/report/json.js';
 import { countText } from '../src/report/report-text.js';
 import { terminalColumns, wrapLines } from '../src/report/wrap.js';
@@ -59,10 +63,7 @@ function runCompare(places: readonly string[], { json, metric, baseline, ...flag
 }
 
 function text(result: ComparisonResult, columns: number): string {
-  const { baseline, split, data, examples, confidence, resamples, models } = result;
-  const count = models.flatMap(({ differences }) => differences).filter(({ p }) => !Number.isNaN(p)).length;
-  const isExact = models.some(({ differences }) => differences.some(({ test }) => test === 'mcnemar'));
-  const bootstrap = `a paired bootstrap of ${plural(resamples, 'resample')}`;
+  const { baseline, split, data, examples, confidence, models } = result;
   return [
     ...tableLines(
       [
@@ -74,8 +75,7 @@ function text(result: ComparisonResult, columns: number): string {
       { left: 2, names: [0] },
     ).map((line) => `${line.trimEnd()}\n`),
     ...models.map((model) => `\n${modelText(model, examples, confidence, columns)}`),
-    `\ndifferences with their ${percent(confidence)} intervals, by ${bootstrap}; p is corrected for ${plural(count, 'comparison')} ` +
-      `(Holm)${isExact ? ", and by McNemar's exact test where examples are right or wrong" : ''}\n`,
+    `\n${comparisonMethod(result)}\n`,
   ].join('');
 }
 
@@ -85,24 +85,7 @@ function modelText(
   confidence: number,
   columns: number,
 ): string {
-  const head = ['', 'baseline', 'this', 'difference', `${percent(confidence)} interval`, 'p'];
-  const lines = tableLines([head, ...differences.map(cellsOf)], columns);
-  const words = ['', ...differences.map((each) => inWords(each, examples))];
+  const lines = tableLines([differenceHead(confidence), ...differences.map(differenceCells)], columns);
+  const words = ['', ...differences.map((each) => differenceInWords(each, examples))];
   return `${model}\n${lines.map((line, i) => `${`${line}  ${words[i]}`.trimEnd()}\n`).join('')}`;
-}
-
-const signed = (value: number): string => (value > 0 ? `+${metricText(value)}` : metricText(value));
-
-function cellsOf({ metric, baseline, value, difference, interval, corrected }: Verdict): string[] {
-  const range = interval ? `${signed(interval.low)} to ${signed(interval.high)}` : '';
-  return [metric, metricText(baseline), metricText(value), signed(difference), range, pText(corrected)];
-}
-
-const pText = (p: number): string => (Number.isNaN(p) ? '' : p < 0.001 ? p.toExponential(0) : p.toFixed(3));
-
-function inWords({ verdict, difference, detectable }: Verdict, examples: number): string {
-  if (verdict !== 'no difference shown') return verdict;
-  if (difference === 0 && detectable === 0) return 'no difference';
-  if (detectable === undefined) return verdict;
-  return `${verdict}: with ${plural(examples, 'example')} none below ${metricText(detectable)} can be`;
 }

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import type { ExplainMethod } from '../coordinator/inference/explanation.js';
 import { ConfigError } from '../src/errors.js';
 import type { ExplainedExample } from '../src/report/evaluation-report.js';
+import { explainedExample } from '../src/report/explained-example.js';
 import { explanationDocument, importanceDocument } from '../src/report/explanation-document.js';
 import { jsonLine } from '../src/report/json.js';
 import { terminalColumns, wrapLines } from '../src/report/wrap.js';
@@ -121,9 +122,9 @@ async function explanations(
     place: numberOf('--place', flags.place, Number.MAX_SAFE_INTEGER),
     window: numberOf('--window', flags.window),
   });
-  const { explainedExample } = await import('../coordinator/inference/explained-examples.js');
   const shown: ExplainedExample[] = [];
   let left = 0;
+  const head = { event: 'explanation', model: found.model, method: found.method, baseline: found.baseline };
   const lines = async function* () {
     let isFirst = true;
     for await (const one of found.rows) {
@@ -132,7 +133,9 @@ async function explanations(
       isFirst = false;
       if (isReport && shown.length < mostInReport) shown.push(explainedExample(one, one.name ?? `row ${one.row}`));
       else left++;
-      yield json ? jsonLine(one) : explanationText(one, found.method, top, terminalColumns(process.stdout));
+      yield json
+        ? jsonLine({ ...head, ...one })
+        : explanationText(one, found.method, top, terminalColumns(process.stdout));
     }
   };
   await writeLines(lines(), undefined);
@@ -151,7 +154,11 @@ async function importances(
   const { importance } = await import('../coordinator/inference/importance.js');
   const result = await importance(place, { ...evaluationOf(flags), repeats, warn });
   const columns = terminalColumns(process.stdout);
-  process.stdout.write(flags.json ? jsonLine(result) : wrapLines(importanceText(result, top, columns), columns));
+  process.stdout.write(
+    flags.json
+      ? jsonLine({ event: 'importance', ...result })
+      : wrapLines(importanceText(result, top, columns), columns),
+  );
   if (flags.html === undefined && flags.markdown === undefined) return;
   await writeReportFiles(flags, importanceDocument(result));
   if (!flags.json) process.stdout.write(writtenText(flags));

@@ -31,8 +31,9 @@ export function RunPanel({ run, state, beat, others }: RunPanelProps) {
       <h3>Reports</h3>
       {details.reports.length === 0 && (
         <p>
-          None here. evaluate and explain write one where --html puts it, into the run's folder, say; train
-          --learning-curve and scale by themselves.
+          None here. evaluate and explain write one where --html puts it, into the run's folder, say; what they, compare
+          and check print with --json is drawn where a file keeps it. train --learning-curve and scale write theirs by
+          themselves.
         </p>
       )}
       <Reports run={run} names={details.reports} first={isRun ? undefined : details.reports[0]} />

@@ -1,13 +1,12 @@
 /** Examples of a split, explained: for models that read one picture or text, of which no part means the same in all of them. */
 import { ofRole } from '../../src/data/field.js';
 import { ConfigError } from '../../src/errors.js';
-import { metricText } from '../../src/ground/units.js';
 import type { ExplainedExample } from '../../src/report/evaluation-report.js';
+import { explainedExample } from '../../src/report/explained-example.js';
 import type { EvaluatedExamples } from './evaluate-examples.js';
 import type { EvaluateOptions } from './evaluated-data.js';
 import { explainerOf } from './explain.js';
 import { partsOfInputs } from './explained-inputs.js';
-import type { Explanation } from './explanation.js';
 import { galleryFor, valuesAt } from './gallery.js';
 import { readingOf } from './output-meaning.js';
 import { openModel } from './saved-model.js';
@@ -51,26 +50,4 @@ export async function explainedExamples(
     for await (const row of explainer.rows(batches)) found.push(explainedExample(row, `example ${example}`));
   }
   return found;
-}
-
-/** An explanation as a report has it. */
-export function explainedExample(
-  { of, measure, target, place, value, baselineValue, inputs }: Explanation,
-  title: string,
-): ExplainedExample {
-  const what = [target, place === undefined ? undefined : `place ${place}`, JSON.stringify(of)].filter(
-    (part) => part !== undefined,
-  );
-  const pictures = inputs.flatMap(({ heatMap }) => heatMap ?? []);
-  const parts = inputs.flatMap((input) => (input.isText ? [] : (input.parts ?? [])));
-  const texts = inputs.flatMap(({ input, isText, parts = [] }) =>
-    isText ? [{ ...(inputs.length > 1 && { input }), parts }] : [],
-  );
-  return {
-    title,
-    text: `${what.join(', ')}: ${measure} ${metricText(value)}, of the baseline ${metricText(baselineValue)}`,
-    ...(pictures.length > 0 && { pictures }),
-    ...(parts.length > 0 && { parts }),
-    ...(texts.length > 0 && { texts }),
-  };
 }

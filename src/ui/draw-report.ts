@@ -3,16 +3,38 @@
  * file that somebody else has written may take more than any report: the server that shows it has neither.
  */
 import { readFileSync } from 'node:fs';
+import type { Verdict } from '../evaluate/differences.js';
 import { grouped, percent } from '../ground/units.js';
+import { type ComparisonFound, comparisonDocument } from '../report/comparison-document.js';
 import type { ReportDocument, Section } from '../report/document.js';
 import { evaluationDocument } from '../report/evaluation-document.js';
 import type { EvaluationReport } from '../report/evaluation-report.js';
+import { explainedExample, type FoundExplanation } from '../report/explained-example.js';
+import { explanationDocument, type ImportanceFound, importanceDocument } from '../report/explanation-document.js';
+import { type GateFound, gateDocument } from '../report/gate-document.js';
 import type { LearningCurve } from '../report/learning-curve.js';
 import { htmlPage } from '../report/page.js';
 import { learningCurveBlocks } from '../report/report-parts.js';
 import { parseReport, type ScaleReport } from '../scale/record.js';
 import { scaleDocument } from '../scale/scale-document.js';
 import { withNumbers } from './worded-numbers.js';
+
+/** As many as `explain --html` shows. */
+const mostExamples = 24;
+
+type PictureInput = FoundExplanation['inputs'][number] & {
+  readonly width?: number;
+  readonly attributions?: readonly number[];
+};
+
+interface ExplanationLine extends FoundExplanation {
+  readonly model: string;
+  readonly method: string;
+  readonly baseline: string;
+  readonly row: number;
+  readonly name?: string;
+  readonly inputs: readonly PictureInput[];
+}
 
 const [file] = process.argv.slice(2);
 try {
@@ -23,10 +45,48 @@ try {
 }
 
 function documentOf(text: string): ReportDocument {
+  if (/^\s*\{\s*"event":\s*"explanation"/.test(text)) return explained(text);
   const value = withNumbers(JSON.parse(text)) as Record<string, unknown>;
   if (value.event === 'evaluation') return evaluationDocument(value as unknown as EvaluationReport);
+  if (value.event === 'importance') return importanceDocument(value as unknown as ImportanceFound);
+  if (value.event === 'comparison') return comparison(value as unknown as ComparisonFound);
+  if (value.event === 'check') return gate(value as unknown as GateFound);
   if (value.format === 'lockstep-scale') return measurement(parseReport(file, text));
   return curve(value as unknown as LearningCurve);
+}
+
+function comparison({ models, ...found }: ComparisonFound): ReportDocument {
+  const numbers = ({ baseline, value, ...rest }: Verdict) => ({
+    ...{ ...rest, baseline: Number(baseline), value: Number(value) },
+  });
+  return comparisonDocument({
+    ...found,
+    models: models.map(({ model, differences }) => ({ model, differences: differences.map(numbers) })),
+  });
+}
+
+function gate({ lines, ...found }: GateFound): ReportDocument {
+  return gateDocument({ ...found, lines: lines.map(({ value, ...line }) => ({ ...line, value: Number(value) })) });
+}
+
+/** A line for each example. */
+function explained(text: string): ReportDocument {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const shown = lines.slice(0, mostExamples).map((line) => withNumbers(JSON.parse(line)) as ExplanationLine);
+  const examples = shown.map(({ name, row, value, baselineValue, inputs, ...rest }) => {
+    const numbers = { value: Number(value), baselineValue: Number(baselineValue) };
+    return explainedExample({ ...rest, ...numbers, inputs: inputs.map(withPixels) }, name ?? `row ${row}`);
+  });
+  return explanationDocument(shown[0], examples, lines.length - shown.length);
+}
+
+/** A picture has no parts but its pixels. */
+function withPixels({ attributions, width, ...input }: PictureInput): FoundExplanation['inputs'][number] {
+  if (!attributions || width === undefined) return input;
+  const parts = attributions.map((attribution, i) => ({
+    ...{ name: `pixel ${Math.floor(i / width) + 1}, ${(i % width) + 1}`, value: '', attribution: Number(attribution) },
+  }));
+  return { ...input, parts };
 }
 
 function curve({ points, verdict }: LearningCurve): ReportDocument {

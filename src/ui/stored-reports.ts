@@ -15,17 +15,18 @@ const mostWaiting = 8;
 const limits = { milliseconds: 30_000, megabytes: 512 };
 const program = fileURLToPath(new URL('../../program/draw-report.js', import.meta.url));
 
-/** How the JSON of `lockstep evaluate --json` and of `lockstep scale` begins. */
-const beginning = /^\s*\{\s*"(?:event":\s*"evaluation"|format":\s*"lockstep-scale")/;
+/** How what `--json` of evaluate, compare, check and explain prints begins, and what `lockstep scale` writes. */
+const beginning =
+  /^\s*\{\s*"(?:event":\s*"(?:evaluation|comparison|check|importance|explanation)"|format":\s*"lockstep-scale")/;
 
 /** Names of the reports in a folder. */
 export function reportsIn(folder: string): string[] {
   try {
     const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
     const names = new Set(files.map(({ name }) => name));
-    const isDrawn = (name: string) => names.has(name.replace(/json$/, 'html'));
+    const isDrawn = (name: string) => names.has(name.replace(/jsonl?$/, 'html'));
     return [...names]
-      .filter((name) => /\.html?$/.test(name) || (/\.json$/.test(name) && !isDrawn(name) && isReport(folder, name)))
+      .filter((name) => /\.html?$/.test(name) || (/\.jsonl?$/.test(name) && !isDrawn(name) && isReport(folder, name)))
       .sort();
   } catch {
     return [];
@@ -57,7 +58,7 @@ export class ReportPages {
     if (!reportsIn(folder).includes(name)) return undefined;
     const file = join(folder, name);
     if (statSync(file).size > mostBytes) return undefined;
-    if (!name.endsWith('.json')) return readFile(file);
+    if (!/\.jsonl?$/.test(name)) return readFile(file);
     if (this.#waiting >= mostWaiting) return undefined;
     this.#waiting++;
     const page = this.#drawn.then(() => draw(file)).finally(() => this.#waiting--);

@@ -13,6 +13,10 @@ const numbers = new Set([
   'gap',
   'mean',
   'standardDeviation',
+  'p',
+  'corrected',
+  'difference',
+  'attribution',
 ]);
 
 /** @returns the value, with its words of numbers as numbers */

@@ -42,7 +42,14 @@ const config = {
   checkpoint: { everySteps: 3, keep: 9 },
   track: { tensorboard: true },
 };
-let seen: { python: Seen; fast: Seen };
+interface Plugins {
+  readonly hparams: {
+    readonly columns: readonly string[];
+    readonly rows: Record<string, { readonly hparams: Record<string, unknown>; readonly status: readonly string[] }>;
+  };
+  readonly graphs: Record<string, readonly [name: string, kind: string, inputs: readonly string[]][]>;
+}
+let seen: { python: Seen; fast: Seen; plugins: Record<'python' | 'fast', Plugins> };
 let warnings: string;
 let gallery: readonly GalleryReport[];
 let lines: Line[];
@@ -98,6 +105,25 @@ it.each(['python', 'fast'] as const)('the %s reader sees each point of the log o
   expect(histograms['weights/dense_1/kernel'].map(([step]) => step)).toEqual([6, 12, 18]);
   expect(texts.config.length).toBe(1);
   expect(texts.config[0][1]).toContain('    name: _hostile.name\n');
+});
+
+it.each(['python', 'fast'] as const)('by the %s reader, the plugins have hyper-parameters and the graph', (reader) => {
+  const { hparams, graphs } = seen.plugins[reader];
+  // Those of the first start: two more followed.
+  expect(hparams.rows).toEqual({
+    '_hostile.name-1': { hparams: expect.anything(), status: ['STATUS_SUCCESS'] },
+  });
+  const { hparams: values } = hparams.rows['_hostile.name-1'];
+  expect(Object.keys(values).sort()).toEqual(hparams.columns);
+  expect(values).toMatchObject({
+    ...{ name: '_hostile.name', loss: 'sparseCategoricalCrossentropy', 'data.stratify': false },
+    ...{ 'training.batchSize': 30, 'training.epochs': 2, 'model.layers.1.dense.units': 'classes' },
+  });
+  const [[run, nodes], ...others] = Object.entries(graphs);
+  expect([run, others]).toEqual(['_hostile.name-1/tensorboard', []]);
+  expect(nodes.map(([, kind]) => kind)).toEqual(['InputLayer', 'Flatten', 'Dense']);
+  const [input, flatten] = nodes.map(([name]) => name);
+  expect(nodes.map(([, , inputs]) => inputs)).toEqual([[], [input], [flatten]]);
 });
 
 it.each(['python', 'fast'] as const)('the %s reader sees the gallery of an evaluation', (reader) => {
