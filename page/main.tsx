@@ -17,6 +17,9 @@ const interval = 700;
 
 const inAddress = () => new URLSearchParams(location.hash.slice(1)).getAll('run');
 
+const isThere = (entry: readonly [string, Curve | undefined]): entry is readonly [string, Curve] =>
+  entry[1] !== undefined;
+
 /** Calls of a function at most once an interval, and never while nobody sees the page: the last one always. */
 function useThrottled(work: () => void): () => void {
   const state = useRef<{ work: () => void; timer?: number; isWanted?: boolean }>({ work });
@@ -50,24 +53,31 @@ function App() {
   const [isTokenWanted, wantToken] = useState(false);
   const [beat, setBeat] = useState(0);
   const changed = useRef({ change: new Set<string>(), grown: new Set<string>() });
+  const seen = useRef(range);
+  seen.current = range;
   const drawn = chosen.slice(0, mostDrawn);
   const colours = useMemo(() => new Map(drawn.map((name, i) => [name, i])), [drawn.join('\n')]);
 
   const fail = (error: unknown) => (error instanceof TokenWanted ? wantToken(true) : setLine('lost'));
-  const draw = async (names: readonly string[]) => {
-    for (const name of names) {
+  /** Asks for curves. @returns shows them; those that are not there any more are gone */
+  const fetchCurves = async (names: readonly string[]): Promise<() => unknown> => {
+    const ask = async (name: string) => {
       try {
-        const curve = await getCurve(name, range);
-        setCurves((before) => new Map([...before, [name, curve]]));
+        return [name, await getCurve(name, range)] as const;
       } catch (error) {
         if (error instanceof TokenWanted) fail(error);
-        else setCurves((before) => new Map([...before].filter(([run]) => run !== name)));
+        return [name, undefined] as const;
       }
-    }
+    };
+    const found = await Promise.all(names.map(ask));
+    // Of steps that somebody has left meanwhile, nothing is shown.
+    return () => seen.current === range && setCurves((before) => new Map([...before, ...found].filter(isThere)));
   };
-  const list = async () => {
+  /** @param shows what else is to be seen then: all at once, since each change of the page costs */
+  const list = async (shows?: Promise<() => unknown>) => {
     try {
       const found = await getRuns();
+      (await shows)?.();
       setRuns(found);
       if (inAddress().length > 0 || found.runs.length === 0) return;
       // What trains, or was written last, is what one wants to see first.
@@ -79,12 +89,11 @@ function App() {
     }
   };
   const refresh = useThrottled(() => {
-    void list();
     const { change, grown } = changed.current;
     if (change.has('*') || (opened && change.has(opened))) setBeat((before) => before + 1);
     const names = drawn.filter((name) => grown.has(name) || grown.has('*'));
     for (const names of [change, grown]) names.clear();
-    void draw(names);
+    void list(names.length > 0 ? fetchCurves(names) : undefined);
   });
   useEffect(() => {
     void (async () => {
@@ -99,7 +108,7 @@ function App() {
       });
     })();
   }, []);
-  useEffect(() => void draw(drawn), [drawn.join('\n'), range?.join()]);
+  useEffect(() => void fetchCurves(drawn).then((show) => show()), [drawn.join('\n'), range?.join()]);
   useEffect(() => {
     if (chosen.length === 0) return;
     history.replaceState(null, '', `#${new URLSearchParams(chosen.map((name) => ['run', name]))}`);

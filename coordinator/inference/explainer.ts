@@ -17,11 +17,11 @@ import {
 import type { Explained, Point, Slopes } from '../../src/explain/slopes.js';
 import { writeFileAtomically } from '../../src/ground/atomic-file.js';
 import { elements } from '../../src/ground/elements.js';
+import { heatMapPng } from '../../src/report/heat-map.js';
 import { baselineOf, isNamedBaseline, isThere, pointOf } from './baselines.js';
 import { type InputParts, placeText, singleParts } from './explained-inputs.js';
 import type { ExplainedOutput } from './explained-target.js';
 import type { ExplainedInput, ExplainMethod, ExplainOptions, Explanation } from './explanation.js';
-import { heatMapPng } from './heat-maps.js';
 import type { InputBatch } from './input-batches.js';
 import { PictureFiles } from './pictures.js';
 import type { SavedModel } from './saved-model.js';

@@ -62,16 +62,5 @@ function differenceBlocks(differences: readonly Verdict[], { examples, confidenc
       head: [{ name: 'metric', isText: true }, ...names.map((name) => ({ name })), { name: 'in words', isText: true }],
       rows: differences.map((each) => [...differenceCells(each), differenceInWords(each, examples)]),
     },
-    {
-      kind: 'charts',
-      isIllustration: true,
-      hasTable: true,
-      charts: differences
-        .filter(({ difference }) => Number.isFinite(difference))
-        .map(({ metric, difference: value, interval }) => ({
-          ...{ kind: 'ranges', title: metric, xLabel: 'difference' },
-          ranges: [{ name: metric, value, ...interval }],
-        })),
-    },
   ];
 }

@@ -3,15 +3,17 @@
  * file that somebody else has written may take more than any report: the server that shows it has neither.
  */
 import { readFileSync } from 'node:fs';
+import { pngUri } from '../data/images/png.js';
 import type { Verdict } from '../evaluate/differences.js';
 import { grouped, percent } from '../ground/units.js';
 import { type ComparisonFound, comparisonDocument } from '../report/comparison-document.js';
 import type { ReportDocument, Section } from '../report/document.js';
 import { evaluationDocument } from '../report/evaluation-document.js';
-import type { EvaluationReport } from '../report/evaluation-report.js';
+import type { EvaluationReport, ExplainedExample } from '../report/evaluation-report.js';
 import { explainedExample, type FoundExplanation } from '../report/explained-example.js';
 import { explanationDocument, type ImportanceFound, importanceDocument } from '../report/explanation-document.js';
 import { type GateFound, gateDocument } from '../report/gate-document.js';
+import { heatMapPng } from '../report/heat-map.js';
 import type { LearningCurve } from '../report/learning-curve.js';
 import { htmlPage } from '../report/page.js';
 import { learningCurveBlocks } from '../report/report-parts.js';
@@ -24,6 +26,7 @@ const mostExamples = 24;
 
 type PictureInput = FoundExplanation['inputs'][number] & {
   readonly width?: number;
+  readonly height?: number;
   readonly attributions?: readonly number[];
 };
 
@@ -38,13 +41,13 @@ interface ExplanationLine extends FoundExplanation {
 
 const [file] = process.argv.slice(2);
 try {
-  process.stdout.write(await htmlPage(documentOf(readFileSync(file, 'utf8'))));
+  process.stdout.write(await htmlPage(await documentOf(readFileSync(file, 'utf8'))));
 } catch (error) {
   process.stderr.write(String((error as Error).message));
   process.exitCode = 1;
 }
 
-function documentOf(text: string): ReportDocument {
+async function documentOf(text: string): Promise<ReportDocument> {
   if (/^\s*\{\s*"event":\s*"explanation"/.test(text)) return explained(text);
   const value = withNumbers(JSON.parse(text)) as Record<string, unknown>;
   if (value.event === 'evaluation') return evaluationDocument(value as unknown as EvaluationReport);
@@ -70,23 +73,22 @@ function gate({ lines, ...found }: GateFound): ReportDocument {
 }
 
 /** A line for each example. */
-function explained(text: string): ReportDocument {
+async function explained(text: string): Promise<ReportDocument> {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const shown = lines.slice(0, mostExamples).map((line) => withNumbers(JSON.parse(line)) as ExplanationLine);
-  const examples = shown.map(({ name, row, value, baselineValue, inputs, ...rest }) => {
+  const examples: ExplainedExample[] = [];
+  for (const { name, row, value, baselineValue, inputs, ...rest } of shown) {
     const numbers = { value: Number(value), baselineValue: Number(baselineValue) };
-    return explainedExample({ ...rest, ...numbers, inputs: inputs.map(withPixels) }, name ?? `row ${row}`);
-  });
+    const drawn = await Promise.all(inputs.map(withHeatMap));
+    examples.push(explainedExample({ ...rest, ...numbers, inputs: drawn }, name ?? `row ${row}`));
+  }
   return explanationDocument(shown[0], examples, lines.length - shown.length);
 }
 
-/** A picture has no parts but its pixels. */
-function withPixels({ attributions, width, ...input }: PictureInput): FoundExplanation['inputs'][number] {
-  if (!attributions || width === undefined) return input;
-  const parts = attributions.map((attribution, i) => ({
-    ...{ name: `pixel ${Math.floor(i / width) + 1}, ${(i % width) + 1}`, value: '', attribution: Number(attribution) },
-  }));
-  return { ...input, parts };
+/** The picture itself is not in the file. */
+async function withHeatMap({ attributions, width = 0, height = 0, ...input }: PictureInput) {
+  if (!attributions || width * height !== attributions.length) return input;
+  return { ...input, heatMap: pngUri(await heatMapPng({ height, width, attributions: attributions.map(Number) })) };
 }
 
 function curve({ points, verdict }: LearningCurve): ReportDocument {

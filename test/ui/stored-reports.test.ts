@@ -140,8 +140,8 @@ describe('reports', () => {
     for (const text of [
       'seven.png',
       '&quot;7&quot;: logit 2.0000, of the baseline NaN',
-      '>pixel 1, 2<',
-      '>+0.5000<',
+      'src="data:image/png;base64,',
+      '>+0.1250<',
       '>petal<',
       '>NaN<',
     ]) {
