@@ -2,6 +2,7 @@ import { dirname, relative, resolve, sep } from 'node:path';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { patience } from './test/support/patience.js';
 
 const root = import.meta.dirname;
 const dist = resolve(root, process.env.LOCKSTEP_DIST ?? 'dist').replaceAll(sep, '/');
@@ -44,11 +45,11 @@ export default defineConfig({
     globalSetup: ['test/support/build.ts', 'test/support/scratch.ts'],
     setupFiles: ['test/support/one-core.ts'],
     server: { deps: { external: [inDist] } },
-    testTimeout: 180_000,
+    // Longer than any wait in it, which says more of what has not come.
+    testTimeout: 2 * patience,
     // Hooks train the runs that the tests of a file look at.
-    hookTimeout: 180_000,
-    // What is waited for comes at once where the machine has time: where it has none, only the wait is longer.
-    expect: { poll: { timeout: 20_000 } },
+    hookTimeout: 2 * patience,
+    expect: { poll: { timeout: patience } },
     // For tests that load ONNX Runtime themselves; the program sets it by itself.
     env: { ORT_DISABLE_TELEMETRY: '1' },
     sequence: { sequencer: SlowFirst },

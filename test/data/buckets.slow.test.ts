@@ -107,9 +107,7 @@ describe('a run in buckets', () => {
     return first;
   };
 
-  it('has the same bits on any number of threads, on workers, and when it is resumed', {
-    timeout: 90_000,
-  }, async () => {
+  it('has the same bits on any number of threads, on workers, and when it is resumed', async () => {
     const alone = await onOneThread();
     expect(alone.start.buckets!.places).toEqual([4, 8, 12]);
     expect(resultOf(await trained(file, quick, newPath(), 2))).toEqual(resultOf(alone));

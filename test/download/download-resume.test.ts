@@ -83,17 +83,17 @@ describe('a transfer that breaks', () => {
     const server = await fileServer({ [NAME]: content });
     server.faults.push(stallAfter(1000));
     const dir = newFolder();
-    const { error, warnings } = await download(server.url, dir, { silence: 300 });
+    const { error, warnings } = await download(server.url, dir, { silence: 1500 });
     expect(error).toBeUndefined();
     expectWhole(dir);
     expect(warnings).toEqual([
-      `${NAME}: ${server.host} has sent nothing for 0.3 s (1,000 of 300,000 bytes are here); trying again in 0 s`,
+      `${NAME}: ${server.host} has sent nothing for 1.5 s (1,000 of 300,000 bytes are here); trying again in 0 s`,
     ]);
 
     server.faults.push(() => undefined);
-    const mute = await download([server.url, server.url], newFolder(), { silence: 300 });
+    const mute = await download([server.url, server.url], newFolder(), { silence: 1500 });
     expect(mute.error).toBeUndefined();
-    expect(mute.warnings).toEqual([`${NAME}: ${server.host} has not answered for 0.3 s; trying ${server.host}`]);
+    expect(mute.warnings).toEqual([`${NAME}: ${server.host} has not answered for 1.5 s; trying ${server.host}`]);
   });
 
   it('is tried again after server errors, and given up when they do not end', async () => {

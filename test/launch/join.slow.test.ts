@@ -1,8 +1,6 @@
 /** Ranks of `lockstep join` as processes, under the variables that launchers set: they meet, come back, take over, and say why they cannot begin. */
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -11,9 +9,11 @@ import { protocolVersion } from '../../src/wire/messages.js';
 import { nonceBytes } from '../../src/wire/validate.js';
 import { webSocket } from '../../src/wire/websocket/websocket.js';
 import { certificate, hasOpenssl } from '../support/certificates.js';
-import { type Running, startLockstep } from '../support/cli.js';
+import { lockstepServed, type Running, startLockstep } from '../support/cli.js';
 import { newFolders, writeConfig } from '../support/folder.js';
+import { freePort } from '../support/free-port.js';
 import { trained } from '../support/runs.js';
+import { serving } from '../support/server.js';
 import { skipIf } from '../support/skip-if.js';
 import { smallJob } from '../support/small.js';
 
@@ -26,47 +26,51 @@ const clockOff = (hours: number) => {
   return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(module)}` };
 };
 
-const config = {
+const configOf = (epochs: number) => ({
   ...smallJob,
-  training: { epochs: 8, batchSize: 4, shards: 4 },
+  training: { epochs, batchSize: 4, shards: 4 },
   checkpoint: { everySteps: 20, keep: 2 },
-};
+});
+/** Whoever is killed or overtaken has to be at work still; the others are done soon. */
+const [long, short] = [8, 2].map(configOf);
 
-let hash: string;
+const alone = async (config: object) => (await trained(writeConfig(newFolder(), 'run', config), [], newFolder())).end;
+let hashOfLong: string;
+let hashOfShort: string;
 beforeAll(async () => {
-  hash = (await trained(writeConfig(newFolder(), 'run', config), [], newFolder())).end.sha256;
+  [hashOfLong, hashOfShort] = [(await alone(long)).sha256, (await alone(short)).sha256];
 });
 
 /** What the variables of this process would say otherwise. */
 const none = { LOCKSTEP_TOKEN: '', LOCKSTEP_JOB: '' };
 
-interface Job {
-  readonly folder: string;
-  rank(args: readonly string[], env?: NodeJS.ProcessEnv): Running;
-}
+type Variables = Readonly<Record<string, string>>;
 
-function newJob(): Job {
+function newJob(config: object = short) {
   const folder = newFolder();
   const file = writeConfig(folder, 'run', config);
-  const rank = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
-    startLockstep(['join', ...(args.includes('--resume') ? [] : [file]), '--threads', '1', ...args], folder, {
-      ...none,
-      XDG_CACHE_HOME: join(folder, 'cache'),
-      ...env,
-    });
-  return { folder, rank };
+  const given = (args: readonly string[]) => ['join', file, '--threads', '1', ...args];
+  const all = (env: Variables) => ({ ...none, XDG_CACHE_HOME: join(folder, 'cache'), ...env });
+  const rank = (args: readonly string[], env: Variables = {}): Running => startLockstep(given(args), folder, all(env));
+  /** One that is no process of its own; several of them come one after the other. */
+  const served = (args: readonly string[], env: Variables = {}) => lockstepServed(given(args), folder, all(env));
+  return { folder, rank, served };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  return port;
+/** The size that files may have from now on, for a process. */
+const limitFiles = (pid: number | undefined, size: string) => {
+  execFileSync('prlimit', ['--pid', String(pid), `--fsize=${size}:unlimited`]);
+};
+
+/** Lets what is served find a full disk. */
+async function onFullDisk<T>(running: () => Promise<T>): Promise<T> {
+  const { pid } = serving();
+  limitFiles(pid, '0');
+  return running().finally(() => limitFiles(pid, 'unlimited'));
 }
 
 it('ranks of Kubeflow on Kubernetes train, and a pod of rank 0 that dies and comes back goes on', async () => {
-  const { folder, rank } = newJob();
+  const { folder, rank } = newJob(long);
   const port = String(await freePort());
   const pod = (index: number, env = {}) =>
     rank([], {
@@ -86,7 +90,7 @@ it('ranks of Kubeflow on Kubernetes train, and a pod of rank 0 that dies and com
   const second = pod(0);
   const [end, left] = await Promise.all([second.finished, other.finished]);
   expect([end.code, left.code]).toEqual([0, 0]);
-  expect(end.stdout).toContain(`parameters sha256: ${hash}`);
+  expect(end.stdout).toContain(`parameters sha256: ${hashOfLong}`);
   expect(end.stdout).toMatch(/resumed +after step \d+/);
   // Only what is worth a line, and whose it is.
   expect(left.stdout).toMatch(/^rank 1 \(train-node-0-1\): lost the coordinator/);
@@ -95,45 +99,41 @@ it('ranks of Kubeflow on Kubernetes train, and a pod of rank 0 that dies and com
 });
 
 it('of two starts of a job the newer one takes the run over, and the older one leaves', async () => {
-  const { folder, rank } = newJob();
-  const start = (restarts: string, env = {}) =>
-    rank(['--set', 'training.logEvery=1'], {
-      ...env,
-      ...{
-        SLURM_JOB_ID: '17',
-        SLURM_STEP_ID: '0',
-        SLURM_PROCID: '0',
-        SLURM_STEP_NUM_TASKS: '1',
-        SLURM_RESTART_COUNT: restarts,
-      },
-    });
+  const { folder, rank, served } = newJob(long);
+  const variables = (restarts: string) => ({
+    ...{ SLURM_JOB_ID: '17', SLURM_STEP_ID: '0', SLURM_PROCID: '0', SLURM_STEP_NUM_TASKS: '1' },
+    SLURM_RESTART_COUNT: restarts,
+  });
+  const told = ['--set', 'training.logEvery=1'];
+  const start = (restarts: string, env = {}) => rank(told, { ...env, ...variables(restarts) });
   // Who is the newer one is no matter of clocks.
   const older = start('0', clockOff(1));
   await older.says('1/8');
   const newer = start('1');
   const [lost, end] = await Promise.all([older.finished, newer.finished]);
   expect(end.code).toBe(0);
-  expect(end.stdout).toContain(`parameters sha256: ${hash}`);
+  expect(end.stdout).toContain(`parameters sha256: ${hashOfLong}`);
   expect(lost.code).toBe(1);
   expect(lost.stdout).toContain('the job has been started anew');
   expect(readdirSync(join(folder, 'runs'))).toEqual(['job-1']);
-  const again = await start('2').finished;
+  const again = await served(told, variables('2'));
   expect([again.code, again.stdout.includes('this job has nothing left to do')]).toEqual([0, true]);
 });
 
 skipIf(!hasOpenssl && 'encrypted ranks: needs openssl').it(
   'ranks with a certificate say nothing that others could read, and trust that certificate alone',
   async () => {
-    const { folder, rank } = newJob();
+    const { folder, rank, served } = newJob();
     for (const name of ['ours', 'other']) certificate(folder, name);
     const pair = (name: string) => ['--tls-cert', `${name}-cert.pem`, '--tls-key', `${name}-key.pem`];
     const common = ['--size', '2', '--timeout', '20', '--job', 'tls'];
-    const [first, second] = [0, 1].map((number) => rank(['--rank', String(number), ...common, ...pair('ours')]));
-    const stranger = rank(['--rank', '1', ...common, ...pair('ours'), '--tls-ca', 'other-cert.pem']);
-    const [end, left, refused] = await Promise.all([first.finished, second.finished, stranger.finished]);
+    const start = (number: number) => rank(['--rank', String(number), ...common, ...pair('ours')]);
+    const first = start(0);
+    const refused = await served(['--rank', '1', ...common, ...pair('ours'), '--tls-ca', 'other-cert.pem']);
+    const [end, left] = await Promise.all([first.finished, start(1).finished]);
     expect([end.code, left.code, refused.code]).toEqual([0, 0, 2]);
     expect(end.stdout).toContain('listening at wss://');
-    expect(end.stdout).toContain(`parameters sha256: ${hash}`);
+    expect(end.stdout).toContain(`parameters sha256: ${hashOfShort}`);
     expect(refused.stdout).toContain('is not trusted');
   },
 );
@@ -146,11 +146,11 @@ describe('a job that cannot begin ends within the timeout', () => {
   const token = { LOCKSTEP_TOKEN: 'a secret of tests' };
 
   it('where the host is wrong, or nobody listens', async () => {
-    const { rank } = newJob();
+    const { served } = newJob();
     const port = await freePort();
     const [wrong, closed] = await Promise.all([
-      rank([...second, '--coordinator', 'nowhere.invalid:7474'], token).finished,
-      rank([...second, '--coordinator', `127.0.0.1:${port}`], token).finished,
+      served([...second, '--coordinator', 'nowhere.invalid:7474'], token),
+      served([...second, '--coordinator', `127.0.0.1:${port}`], token),
     ]);
     expect([wrong.code, closed.code]).toEqual([75, 75]);
     expect(wrong.stdout).toContain(`${me}: error: no coordinator at nowhere.invalid:7474`);
@@ -158,11 +158,8 @@ describe('a job that cannot begin ends within the timeout', () => {
   });
 
   it('where rank 0 has left no word, or another rank does not come', async () => {
-    const { folder, rank } = newJob();
-    const [unheard, alone] = await Promise.all([
-      rank([...second, '--job', 'a']).finished,
-      rank([...first, '--job', 'b']).finished,
-    ]);
+    const { folder, served } = newJob();
+    const [unheard, alone] = await Promise.all([served([...second, '--job', 'a']), served([...first, '--job', 'b'])]);
     expect([unheard.code, alone.code]).toEqual([75, 75]);
     expect(unheard.stdout).toContain(`${me}: error: rank 0 has left no word in runs/.join-job-a`);
     expect(alone.stdout).toContain('of 2 ranks these have not come within 1 s: rank 1');
@@ -170,9 +167,9 @@ describe('a job that cannot begin ends within the timeout', () => {
   });
 
   it('where rank 0 has bad input: all say so', async () => {
-    const { folder, rank } = newJob();
+    const { folder, rank, served } = newJob();
     const bad = ['--job', 'a', '--set', 'training.epochs=0', '--timeout', '30'];
-    const ranks = await Promise.all([...[first, second].map((args) => rank([...args, ...bad]).finished)]);
+    const ranks = await Promise.all([served([...first, ...bad]), rank([...second, ...bad]).finished]);
     expect(ranks.map(({ code }) => code)).toEqual([2, 2]);
     expect(ranks[0].stdout).toContain('error: training.epochs: 0');
     expect(ranks[1].stdout).toContain(`${me}: error: rank 0 on ${hostname()} could not begin: training.epochs: 0`);
@@ -180,10 +177,10 @@ describe('a job that cannot begin ends within the timeout', () => {
   });
 
   it('where the tokens differ', async () => {
-    const { rank } = newJob();
+    const { rank, served } = newJob();
     const where = ['--coordinator', `127.0.0.1:${await freePort()}`];
     const leader = rank([...first, ...where, '--timeout', '4'], token);
-    const stranger = await rank([...second, ...where, '--timeout', '30'], { LOCKSTEP_TOKEN: 'another' }).finished;
+    const stranger = await served([...second, ...where, '--timeout', '30'], { LOCKSTEP_TOKEN: 'another' });
     expect(stranger.code).toBe(2);
     expect(stranger.stdout).toContain(`${me}: error:`);
     expect(stranger.stdout).toContain('give every rank the same LOCKSTEP_TOKEN');
@@ -191,7 +188,7 @@ describe('a job that cannot begin ends within the timeout', () => {
   });
 
   it('where a rank has another version', async () => {
-    const { rank } = newJob();
+    const { served } = newJob();
     const nothing = () => undefined;
     const other = await webSocket.accept(
       { address: '127.0.0.1', port: 0, patience: 20 },
@@ -209,7 +206,7 @@ describe('a job that cannot begin ends within the timeout', () => {
         },
       },
     );
-    const { code, stdout } = await rank([...second, '--coordinator', `127.0.0.1:${other.port}`], token).finished;
+    const { code, stdout } = await served([...second, '--coordinator', `127.0.0.1:${other.port}`], token);
     await other.close();
     expect(code).toBe(2);
     expect(stdout).toContain(`${me}: error:`);
@@ -219,22 +216,20 @@ describe('a job that cannot begin ends within the timeout', () => {
   });
 
   limits.it('but where the disk of another rank is full it begins: that rank keeps the data in memory', async () => {
-    const { rank } = newJob();
+    const { rank, served } = newJob();
     const long = ['--timeout', '20', '--job', 'full'];
     const leader = rank(['--rank', '0', '--size', '2', ...long]);
-    const full = rank(['--rank', '1', '--size', '2', ...long]);
-    execFileSync('prlimit', ['--pid', String(full.process.pid), '--fsize=0:unlimited']);
-    const [end, left] = await Promise.all([leader.finished, full.finished]);
+    const full = onFullDisk(() => served(['--rank', '1', '--size', '2', ...long]));
+    const [end, left] = await Promise.all([leader.finished, full]);
     expect([end.code, left.code]).toEqual([0, 0]);
-    expect(end.stdout).toContain(`parameters sha256: ${hash}`);
+    expect(end.stdout).toContain(`parameters sha256: ${hashOfShort}`);
     expect(end.stdout).toContain('rank1.');
   });
 
   limits.it('where the disk of rank 0 is full', async () => {
-    const { rank } = newJob();
-    const leader = rank([...first, '--job', 'a']);
-    execFileSync('prlimit', ['--pid', String(leader.process.pid), '--fsize=0:unlimited']);
-    const [full, other] = await Promise.all([leader.finished, rank([...second, '--job', 'a']).finished]);
+    const { rank, served } = newJob();
+    const leader = onFullDisk(() => served([...first, '--job', 'a']));
+    const [full, other] = await Promise.all([leader, rank([...second, '--job', 'a']).finished]);
     expect([full.code, other.code]).toEqual([2, 75]);
     expect(full.stdout).toContain('LOCKSTEP_OUTPUT');
     expect(full.stdout).toMatch(/runs\/\.join-job-a.*: cannot be (written|made)/);

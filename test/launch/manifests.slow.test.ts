@@ -1,13 +1,13 @@
 /** `lockstep launch kubernetes`: manifests that the published schemas take, and pods that train under the variables which controllers set. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { certificate, hasOpenssl } from '../support/certificates.js';
 import { lockstepServed, startLockstep } from '../support/cli.js';
 import { newFolders, writeConfig } from '../support/folder.js';
+import { freePort } from '../support/free-port.js';
 import { packageRoot } from '../support/package.js';
 import { pythonWith } from '../support/python.js';
 import { trained } from '../support/runs.js';
@@ -100,14 +100,6 @@ schemas.it('the schemas take them, and would not take others', async () => {
   ]);
 });
 
-async function unusedPort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return String(port);
-}
-
 const kinds = hasOpenssl ? (['plain', 'encrypted'] as const) : (['plain', 'plain'] as const);
 posix.it.each([
   ['job', kinds[0]],
@@ -132,7 +124,7 @@ posix.it.each([
     expect(volumes.find(({ name }: Manifest) => name === 'tls').secret.secretName).toBe(pem.metadata.name);
     for (const name of ['tls.crt', 'tls.key']) writeFileSync(join(folder, name), pem.stringData[name]);
   }
-  const port = await unusedPort();
+  const port = String(await freePort());
   const here = (args as string[]).map((arg) =>
     arg === '/config/config.yaml'
       ? file

@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { beforeAll, expect } from 'vitest';
 import { newFolders, writeConfig } from '../support/folder.js';
+import { freePort } from '../support/free-port.js';
 import { jobless, withoutMpirun } from '../support/mpi.js';
 import { cliFile } from '../support/package.js';
 import { trained } from '../support/runs.js';
@@ -85,11 +85,7 @@ mpi.it(
   'sums go by MPI where ranks know address and token, too: a rank without would fail the job at its end',
   async () => {
     const folder = newFolder();
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as { port: number };
-    server.close();
-    const args = ['--coordinator', `127.0.0.1:${port}`, '--set', 'cluster.transport=mpi', '--steps', '20'];
+    const args = ['--coordinator', `127.0.0.1:${await freePort()}`, '--set', 'cluster.transport=mpi', '--steps', '20'];
     const token = { LOCKSTEP_TOKEN: 'a secret of the tests' };
     const { code, said } = await mpirun(folder, [writeConfig(folder, 'run', config), ...args], token).finished;
     expect(said).toContain('listening at mpi://');

@@ -26,6 +26,7 @@ import {
   writeNotice,
 } from '../../src/launch/rendezvous.js';
 import { newFolders } from '../support/folder.js';
+import { patience } from '../support/patience.js';
 import { skipIf } from '../support/skip-if.js';
 
 const newFolder = newFolders();
@@ -165,7 +166,7 @@ it('of several addresses the first is taken where somebody listens', async () =>
   const [closed, open] = servers.map((server) => `ws://127.0.0.1:${(server.address() as { port: number }).port}`);
   await new Promise((resolve) => servers[0].close(resolve));
   try {
-    expect(await firstReachable([closed, open], 2000)).toBe(open);
+    expect(await firstReachable([closed, open], patience)).toBe(open);
     expect(await firstReachable([closed, 'ws://no host:1'], 2000)).toBeUndefined();
   } finally {
     servers[1].close();

@@ -133,7 +133,6 @@ slurm.it(
     const from = starts.map(({ resumed }) => resumed?.step ?? 0);
     expect(from).toEqual([...new Set(from)].toSorted((a, b) => a - b));
   },
-  150_000,
 );
 
 slurm.it('a rank that does not come is named with its node, and all end', async () => {

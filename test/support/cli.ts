@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { execPath } from 'node:process';
 import type { RunEvent } from '../../src/report/events.js';
 import { cliFile } from './package.js';
+import { patience } from './patience.js';
 import { serve } from './server.js';
 
 export interface Finished {
@@ -29,7 +30,7 @@ export function startLockstep(args: readonly string[], folder: string, more: Nod
   const child = spawn(execPath, [cliFile, ...args], {
     cwd: folder,
     detached: true,
-    timeout: 50_000,
+    timeout: patience,
     env: { ...process.env, ...more },
   });
   const output = { stdout: '', stderr: '' };
@@ -65,10 +66,11 @@ export function lockstep(args: readonly string[], folder: string, more?: NodeJS.
  * The same command in a process that is there already, since most of what a command takes is to load the program. For what
  * is no property of the process: files, messages, exit codes.
  */
-export const lockstepServed = async (args: readonly string[], folder: string): Promise<Finished> => ({
-  ...(await serve({ args, folder })),
-  signal: null,
-});
+export const lockstepServed = async (
+  args: readonly string[],
+  folder: string,
+  env?: Readonly<Record<string, string>>,
+): Promise<Finished> => ({ ...(await serve({ args, folder, env })), signal: null });
 
 /** Whether a process of the group that `child` led is alive. */
 export function groupIsAlive(child: ChildProcess): boolean {

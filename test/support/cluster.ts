@@ -18,11 +18,9 @@ import { type WorkerOptions, work } from '../../worker/worker.js';
 import type { WorkerProgramEvent } from '../../worker/worker-events.js';
 import { writeConfig } from './folder.js';
 import { cliFile } from './package.js';
+import { patience } from './patience.js';
 
 export const clusterToken = 'a token of tests';
-
-/** Milliseconds that a program has for whatever a test waits for. */
-const patience = 60_000;
 
 interface Watch<Event> {
   readonly report: (event: Event) => void;

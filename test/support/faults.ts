@@ -94,7 +94,7 @@ export const harmless: readonly Kind[] = ['duplicated frame', 'delayed frames', 
 const silent: readonly Kind[] = ['black hole', 'SIGSTOP'];
 
 /**
- * Why a combination is left out of runs whose gradients go through the coordinator.
+ * Why a combination is left out of runs whose gradients go through the coordinator: it cannot be, or another one shows the same.
  * @param oneHost whether workers add up among themselves first, as they are on one host
  */
 export function excuse(kind: Kind, phase: Phase, oneHost: boolean): string | undefined {
@@ -102,6 +102,8 @@ export function excuse(kind: Kind, phase: Phase, oneHost: boolean): string | und
     return 'a star has no links between the workers of different hosts';
   const isAlone = phase === 'joining' || phase.startsWith('receiving');
   if (kind === 'reordered frames' && isAlone) return 'each worker joins by itself: there is no order to change';
+  if (kind === 'coordinator SIGKILL' && isAlone && phase !== 'receiving data')
+    return 'for the worker it is a closed socket, and on the disk of the coordinator nothing has changed';
   return undefined;
 }
 
@@ -111,5 +113,5 @@ const greeting = 10;
 /** Milliseconds within which a loss has to be told. */
 export function limitOf(kind: Kind, phase: Phase): number {
   if (kind === 'black hole' && phase === 'joining') return greeting * 1100;
-  return silent.includes(kind) ? silence * 1100 : 1000;
+  return silent.includes(kind) ? silence * 1500 : 1000;
 }

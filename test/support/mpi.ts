@@ -3,6 +3,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { mpiLibrary } from '../../src/wire/mpi/mpi-library.js';
 import { cliFile } from './package.js';
+import { patience } from './patience.js';
 
 /** Why no library of MPI can be used here; undefined where one can. */
 export const withoutMpi = ((): string | undefined => {
@@ -64,7 +65,7 @@ export function runMpiJob(
 ): Promise<MpiJob> {
   const args = ['-np', String(size), process.execPath, cliFile, ...command];
   return new Promise((resolve) => {
-    const options = { cwd: folder, env: mpiJobEnv(), timeout: 60_000 };
+    const options = { cwd: folder, env: mpiJobEnv(), timeout: patience };
     execFile(mpirun, args, options, (error, output, errors) => {
       resolve({ code: error ? Number(error.code ?? -1) : 0, output, errors });
     });

@@ -6,6 +6,8 @@ import { runProgram } from '../../cli/program.js';
 export interface Order {
   readonly args: readonly string[];
   readonly folder: string;
+  /** Variables of its environment besides those of the tests; undefined takes one away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 export interface Served {
@@ -42,8 +44,21 @@ async function watched(work: () => Promise<void>): Promise<Served> {
   }
 }
 
-process.on('message', ({ args, folder }: Order) => {
+/** Sets variables. @returns what they were before */
+function exchange(env: NonNullable<Order['env']>): NonNullable<Order['env']> {
+  const before = Object.fromEntries(Object.keys(env).map((name) => [name, process.env[name]]));
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+  return before;
+}
+
+process.on('message', async ({ args, folder, env = {} }: Order) => {
   chdir(folder);
-  void watched(() => runProgram(args)).then((done) => process.send!(done));
+  const before = exchange(env);
+  const done = await watched(() => runProgram(args));
+  exchange(before);
+  process.send!(done);
 });
 process.on('disconnect', () => process.exit());

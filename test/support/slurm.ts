@@ -3,11 +3,12 @@ import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_proces
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { freePort } from './free-port.js';
+import { patience } from './patience.js';
 
 const programs = ['munged', 'slurmctld', 'slurmd', 'srun', 'sbatch', 'scancel', 'scontrol', 'squeue'];
 /** Where services are, which the path of an ordinary user leaves out. */
@@ -94,8 +95,8 @@ export class SlurmCluster {
 
   async #poll(what: string, holds: () => Promise<boolean>): Promise<void> {
     for (const start = performance.now(); !(await holds()); await sleep(100)) {
-      if (performance.now() - start > 50_000) {
-        throw new Error(`not within 50 s: ${what}\n${await this.run('scontrol', 'show', 'job')}\n${this.#logs()}`);
+      if (performance.now() - start > patience) {
+        throw new Error(`not in time: ${what}\n${await this.run('scontrol', 'show', 'job')}\n${this.#logs()}`);
       }
     }
   }
@@ -126,7 +127,8 @@ export class SlurmCluster {
     const munge = (name: string) => join(folder, 'munge', name);
     writeFileSync(munge('key'), randomBytes(128), { mode: 0o600 });
     chmodSync(folder, 0o755);
-    const ports = await freePorts(nodes.length + 1);
+    const ports: number[] = [];
+    for (const _ of ['controller', ...nodes]) ports.push(await freePort());
     writeFileSync(join(folder, 'slurm.conf'), this.#config(ports));
     const places = ['socket', 'pid-file', 'log-file', 'seed-file'].map((name) => `--${name}=${munge(name)}`);
     this.#services.push(this.#spawn('munged', ['--foreground', '--force', `--key-file=${munge('key')}`, ...places]));
@@ -134,7 +136,7 @@ export class SlurmCluster {
     for (const node of nodes) this.#daemons.set(node, this.#spawn('slurmd', ['-D', '-N', node]));
     const idle = () => this.run('sinfo', '--noheader', '--states=idle', '--format=%D').catch(() => '');
     for (const start = performance.now(); (await idle()) !== String(nodes.length); await sleep(100)) {
-      if (performance.now() - start > 30_000) throw new Error(`Slurm does not start:\n${this.#logs()}`);
+      if (performance.now() - start > patience) throw new Error(`Slurm does not start:\n${this.#logs()}`);
     }
   }
 
@@ -216,13 +218,4 @@ async function end(service: ChildProcess): Promise<void> {
   const timer = setTimeout(() => service.kill('SIGKILL'), 5000);
   await ended;
   clearTimeout(timer);
-}
-
-/** Ports that nobody has at this moment. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  for (const server of servers) await new Promise<void>((resolve) => server.listen(0, resolve));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  for (const server of servers) await new Promise((resolve) => server.close(resolve));
-  return ports;
 }

@@ -1,9 +1,9 @@
 /** A real ssh server on loopback, with keys of its own, under the names of several hosts; all gone afterwards. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './free-port.js';
 
 /** Where services are, which the path of an ordinary user leaves out. */
 const path = `${process.env.PATH}:/usr/sbin:/sbin`;
@@ -24,7 +24,7 @@ export class SshServer {
 
   /** @param names of hosts, which all are this one; `refused` is one where nobody listens */
   static async start(folder: string, names: readonly string[]): Promise<SshServer> {
-    const port = await unusedPort();
+    const port = await freePort();
     const server = new SshServer(folder, names, port);
     let said = '';
     for await (const text of server.#process.stderr!.setEncoding('utf8')) {
@@ -66,12 +66,4 @@ export class SshServer {
   close(): void {
     this.#process.kill();
   }
-}
-
-async function unusedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -111,8 +111,8 @@ it('those that hang keep nobody from being told of the end', async () => {
   const end = { event: 'end', interrupted: false } as RunEvent;
   const hanging = `"${execPath}" -e "setInterval(() => {}, 1000)"`;
   // Time for a process to start is what the last one needs.
-  const said = await warnings({ workerLost: hanging, end: tell(file), timeout: 3 }, lost(''), lost(''), end);
-  expect(said[0]).toMatch(/workerLost: it took more than 3 s/);
+  const said = await warnings({ workerLost: hanging, end: tell(file), timeout: 6 }, lost(''), lost(''), end);
+  expect(said[0]).toMatch(/workerLost: it took more than 6 s/);
   expect(linesOf(file)).toMatchObject([{ hook: 'end' }]);
 });
 

@@ -2,7 +2,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
@@ -11,6 +10,7 @@ import type { RunEvent } from '../../src/report/events.js';
 import { serveMetrics } from '../../src/track/openmetrics/serve.js';
 import { eventOf } from '../support/cli.js';
 import { temporaryFolder } from '../support/folder.js';
+import { freePort } from '../support/free-port.js';
 import { packageRoot } from '../support/package.js';
 import { skipIf } from '../support/skip-if.js';
 
@@ -24,15 +24,6 @@ const evil = 'a"} 1\nlockstep_step 666\\';
 interface Sample {
   readonly metric: Record<string, string>;
   readonly value: [number, string];
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function ask(port: number, query: string): Promise<Sample[]> {

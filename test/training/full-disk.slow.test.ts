@@ -16,6 +16,7 @@ import { eventOf, eventsOf, type Finished, lockstepServed, startLockstep } from 
 import { newFolders, temporaryFolder, writeConfig } from '../support/folder.js';
 import { checkLedger } from '../support/ledgers.js';
 import { cliFile, configFile } from '../support/package.js';
+import { patience } from '../support/patience.js';
 import { serving } from '../support/server.js';
 import { skipIf } from '../support/skip-if.js';
 import { smallModel } from '../support/small.js';
@@ -209,7 +210,7 @@ skipIf(process.platform !== 'linux' && 'limits and /dev/full are those of Linux'
 /** Runs a program to its end. */
 const command = (program: string, args: readonly string[], cwd: string) =>
   new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    execFile(program, args, { cwd, timeout: 50_000 }, (error, stdout, stderr) =>
+    execFile(program, args, { cwd, timeout: patience }, (error, stdout, stderr) =>
       resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
     );
   });

@@ -62,7 +62,7 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
   const text = () => evaluate<string>('document.body.innerText');
   const click = (words: string) =>
     evaluate(`[...document.querySelectorAll('button')].find((one) => one.textContent === '${words}').click()`);
-  const shows = (what: () => Promise<unknown>) => expect.poll(what, { timeout: 30_000, interval: 100 });
+  const shows = (what: () => Promise<unknown>) => expect.poll(what, { interval: 100 });
   const points = () =>
     evaluate<number>(`Number(document.querySelector('[data-title="Loss of steps"]')?.dataset.points ?? 0)`);
   const told = () => evaluate<string>(`document.querySelector('[data-title="Loss of steps"] [role=img]').ariaLabel`);

@@ -98,7 +98,7 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
   const runs = join(folder, 'runs');
   let [server, tab]: [RunServer?, Tab?] = [];
   const evaluate = <T>(expression: string) => tab!.evaluate<T>(expression);
-  const shows = (what: () => Promise<unknown>) => expect.poll(what, { timeout: 30_000, interval: 100 });
+  const shows = (what: () => Promise<unknown>) => expect.poll(what, { interval: 100 });
   const row = (run: string) =>
     `[...document.querySelectorAll('[data-run]')].find(({ dataset }) => dataset.run === ${JSON.stringify(run)})`;
   const open = (run: string) => evaluate(`${row(run)}.querySelector('button').click()`);

@@ -7,7 +7,7 @@ import { encodeControl } from '../../src/wire/frame.js';
 import { CallerHandshake } from '../../src/wire/handshake.js';
 import { type Message, protocolVersion } from '../../src/wire/messages.js';
 import { certificate, hasOpenssl, signed } from '../support/certificates.js';
-import { eventsOf, lockstep, lockstepServed } from '../support/cli.js';
+import { eventsOf, lockstepServed } from '../support/cli.js';
 import { Cluster, type ClusterWorker, type Coordinator, clusterToken as token, urlOf } from '../support/cluster.js';
 import { call } from '../support/connections.js';
 import { eventually } from '../support/eventually.js';
@@ -37,17 +37,15 @@ beforeAll(async () => {
 });
 
 /** A worker that ends by itself. */
-async function worker(url: string, args: readonly string[], run = lockstepServed) {
-  const { code, stdout } = await run(['worker', url, '--threads', '1', '--cache', folder, '--json', ...args], folder);
+async function worker(url: string, args: readonly string[], LOCKSTEP_TOKEN = '') {
+  const given = ['worker', url, '--threads', '1', '--cache', folder, '--json', ...args];
+  const { code, stdout } = await lockstepServed(given, folder, { LOCKSTEP_TOKEN });
   const events = stdout
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as { event: string; code: string; message: string; remedy: string });
   return { code, error: events.find(({ event }) => event === 'error') };
 }
-
-const withToken = (LOCKSTEP_TOKEN: string) => (args: readonly string[], folder: string) =>
-  lockstep(args, folder, { LOCKSTEP_TOKEN });
 
 /** Connects as somebody that this program is not. @returns what the other side says to it */
 async function say(port: number, change: (hello: Message) => object): Promise<Message | undefined> {
@@ -86,8 +84,7 @@ describe('a run on loopback', () => {
 
   it('refuses a wrong token, and none', async () => {
     for (const args of [['--token', 'wrong'], []]) {
-      // The last one has nothing from its environment either.
-      const { code, error } = await worker(url, args, args.length === 0 ? withToken('') : lockstepServed);
+      const { code, error } = await worker(url, args);
       expect(code).toBe(2);
       expect(error).toMatchObject({ code: 'LOCKSTEP_REFUSED' });
       expect(error!.message).toMatch(/127\.0\.0\.1:\d+ refuses: the two sides do not have the same token/);
@@ -190,7 +187,7 @@ it('other arithmetic is admitted when asked for, and the run says so; the token 
     connection.handle({ ...nothing, closed: () => {} });
     await coordinator.until('warning', ({ message }) => /other .* cannot be reproduced bit for bit/.test(message));
     connection.terminate();
-    const honest = worker(url, [], withToken(token));
+    const honest = worker(url, [], token);
     expect(await coordinator.until('summary')).toMatchObject({ reproducible: false });
     expect((await honest).code).toBe(0);
   } finally {

@@ -39,7 +39,8 @@ const config = {
   optimizer: { sgd: { learningRate: 0.05 } },
   training: { epochs: 100_000, batchSize: 60, shards: 4 },
   checkpoint: { everyEpochs: 1000 },
-  cluster: { silence: 2 },
+  // Long enough for an honest worker on a busy machine.
+  cluster: { silence: 6 },
 };
 /** Megabytes that the coordinator may grow by, whatever comes. */
 const room = 200;

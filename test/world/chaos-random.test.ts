@@ -40,5 +40,4 @@ skipIf(given === undefined && 'faults drawn at random take LOCKSTEP_CHAOS_SEED=1
     };
     await chaotic(config, await quietOutcome(config), strikes, ['a', 'b', 'coordinator']);
   },
-  240_000,
 );

@@ -19,5 +19,4 @@ const runs: readonly (readonly [object, readonly Kind[], string[]])[] = [
 test.concurrent.each(runs.map(([given, kinds, processes]) => [kinds.join(', '), given, kinds, processes] as const))(
   '%s',
   (_, given, kinds, processes) => chaotic(given, quiet, everyPhase(kinds), processes),
-  240_000,
 );

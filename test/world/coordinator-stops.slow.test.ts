@@ -110,8 +110,12 @@ it('Ctrl-C or SIGTERM lets a worker leave after the step, and the run goes on', 
     const coordinator = cluster.host(config);
     const url = await urlOf(coordinator);
     const [first, second] = ['first', 'second'].map((name) => cluster.worker(url, { name }));
-    // The others come later, and are to find it at work.
-    const slow = await FaultProxy.start(() => url, slowly(40));
+    // The others come later, and are to find it at work; once they have left, it has no reason to wait.
+    let left = 0;
+    const slow = await FaultProxy.start(
+      () => url,
+      (passing) => left < 2 && slowly(400)(passing),
+    );
     const staying = cluster.guest(slow.url, 'staying');
     for (const [worker, signal] of [
       [first, 'SIGINT'],
@@ -119,6 +123,8 @@ it('Ctrl-C or SIGTERM lets a worker leave after the step, and the run goes on', 
     ] as const) {
       await coordinator.until('worker', ({ change, name }) => change === 'active' && name === worker.name);
       worker.signal(signal);
+      await worker.ended;
+      left++;
     }
     await expectUndisturbed(coordinator);
     expect(await staying.ended).toBe(0);

@@ -38,11 +38,17 @@ let network: Network | undefined;
 let cluster: Cluster | undefined;
 const hashes = new Map<number, string>();
 
-async function start(epochs: number, minimum: number, shape: { delay: number; loss?: number }, ...set: string[]) {
+/** @param silence seconds: short where that is waited for, long where nobody is to be lost, however busy the machine is */
+async function start(
+  epochs: number,
+  minimum: number,
+  { silence, ...shape }: { delay: number; loss?: number; silence: number },
+  ...set: string[]
+) {
   const folder = newFolder();
   const config = writeConfig(folder, 'apart', { ...model, training: training(epochs) });
   network = await Network.create(workers + 1, { loss: 0, ...shape });
-  cluster = new Cluster({ network, config, set: ['cluster.silence=1', ...set], workers, minimum, folder });
+  cluster = new Cluster({ network, config, set: [`cluster.silence=${silence}`, ...set], workers, minimum, folder });
   await cluster.start();
   await Promise.all(everybody.map((host) => cluster!.changed(host, 'active')));
   return { network, cluster };
@@ -81,7 +87,7 @@ skipIf(reason).describe('hosts that are apart', () => {
   afterEach(stop);
 
   it('come to the hash of one machine far away, with lost packets', async () => {
-    const { cluster } = await start(1, workers, { delay: 20, loss: 0.02 }, 'cluster.allReduce=butterfly');
+    const { cluster } = await start(1, workers, { delay: 20, loss: 0.02, silence: 30 }, 'cluster.allReduce=butterfly');
     const { sha256 } = await cluster.end();
     expect(sha256).toBe(hashes.get(1));
     expect(lossesIn(cluster)).toEqual([]);
@@ -90,7 +96,7 @@ skipIf(reason).describe('hosts that are apart', () => {
   });
 
   it('of a star go on without one that is cut off, and have it back with the data that it had', async () => {
-    const { network, cluster } = await start(8, workers - 1, { delay: 8 }, 'cluster.allReduce=star');
+    const { network, cluster } = await start(8, workers - 1, { delay: 8, silence: 2 }, 'cluster.allReduce=star');
     await cluster.steps(3, performance.now());
     const cut = performance.now();
     network.cut(3);
@@ -119,7 +125,7 @@ skipIf(reason).describe('hosts that are apart', () => {
 
   it('exchange through the coordinator when two of them cannot reach each other any more', async () => {
     // Slow enough that the block comes early in the run, however busy the machine is.
-    const { network, cluster } = await start(8, workers, { delay: 8 }, 'cluster.allReduce=butterfly');
+    const { network, cluster } = await start(8, workers, { delay: 8, silence: 30 }, 'cluster.allReduce=butterfly');
     await cluster.steps(3, performance.now());
     network.block(1, 3);
     const { sha256 } = await cluster.end();
