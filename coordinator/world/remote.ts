@@ -4,7 +4,7 @@ import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import type { Computed, ComputeTask, EvaluationBatch, RoundUpdate, Worker } from '../../src/pool/round-worker.js';
 import type { Landing } from '../../src/reduce/landings.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
-import type { SlabFrame, SlabParts } from '../../src/reduce/slab-frame.js';
+import { checkedHeader, type SlabFrame, type SlabParts } from '../../src/reduce/slab-frame.js';
 import type { BlobSource } from '../../src/wire/blob.js';
 import type { Connection } from '../../src/wire/connection.js';
 import type { Failed, Hello, Message, PeerLost, TransferKind } from '../../src/wire/messages.js';
@@ -163,9 +163,10 @@ export class RemoteWorker implements Worker {
     this.#outbox.send(message);
   }
 
-  sendSlab({ header, payload }: SlabParts): void {
+  sendSlab(frame: SlabParts): void {
     // Nobody waits for one that only follows, and the next round writes where this payload lies.
-    this.#outbox.sendSlab({ header, payload: this.#contributes ? payload : new Uint8Array(payload) });
+    const kept = () => ({ header: checkedHeader(frame), payload: new Uint8Array(frame.payload) });
+    this.#outbox.sendSlab(this.#contributes ? frame : kept());
   }
 
   /** See Outbox. */

@@ -16,7 +16,7 @@ import { listen } from '../../src/wire/listen.js';
 import type { Transport } from '../../src/wire/transport.js';
 import { webSocket } from '../../src/wire/websocket/websocket.js';
 import { measure } from './measurement.js';
-import { allocateRegions, floatsOf, repeatsOf, type SumsMeasurement, warmUpSums } from './sums.js';
+import { allocateRegions, floatsOf, repeatsOf, type SumsMeasurement, warmUpsOf } from './sums.js';
 
 const program = fileURLToPath(import.meta.url);
 const token = 'benchmark';
@@ -83,9 +83,9 @@ async function time(
     while ('line' in road && road.line.buffered > 0) await new Promise(setImmediate);
     exchange.commit();
   };
-  for (let i = 0; i < warmUpSums; i++) await add(firstRound + i);
+  for (let i = 0; i < warmUpsOf[bytes]; i++) await add(firstRound + i);
   const started = performance.now();
-  for (let i = 0; i < repeatsOf[bytes]; i++) await add(firstRound + warmUpSums + i);
+  for (let i = 0; i < repeatsOf[bytes]; i++) await add(firstRound + warmUpsOf[bytes] + i);
   const milliseconds = (performance.now() - started) / repeatsOf[bytes];
   if (new Float32Array(memory.buffer, total, floats).some((value) => value !== 2)) throw new Error('1 + 1 is not 2');
   return milliseconds;
@@ -98,7 +98,7 @@ export async function timeAll(self: number, road: SumsRoad): Promise<SumsMeasure
   let round = 0;
   for (const bytes of Object.keys(repeatsOf).map(Number)) {
     milliseconds[bytes] = await time(self, road, regions, bytes, round);
-    round += warmUpSums + repeatsOf[bytes];
+    round += warmUpsOf[bytes] + repeatsOf[bytes];
   }
   return { software: 'Lockstep', milliseconds };
 }

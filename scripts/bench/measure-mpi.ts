@@ -14,7 +14,7 @@ import { mpi } from '../../src/wire/transports.js';
 import { callPeer, listenForPeer, timeAll } from './measure-allreduce.js';
 import { measure } from './measurement.js';
 import { openMpi, twoProcesses } from './mpi-job.js';
-import { repeatsOf, type SumsMeasurement, warmUpSums } from './sums.js';
+import { repeatsOf, type SumsMeasurement, warmUpsOf } from './sums.js';
 
 export type MpiSums = 'line' | 'library' | 'native';
 
@@ -72,7 +72,7 @@ async function bare(): Promise<SumsMeasurement> {
     const total = new Float32Array(new SharedArrayBuffer(Number(bytes)));
     const [from, to] = [library.address(own), library.address(total)];
     const add = () => allReduce(from, to, own.length, library.float, library.sum, library.world);
-    for (let i = 0; i < warmUpSums; i++) add();
+    for (let i = 0; i < warmUpsOf[Number(bytes)]; i++) add();
     const started = performance.now();
     for (let i = 0; i < repeats; i++) add();
     milliseconds[Number(bytes)] = (performance.now() - started) / repeats;

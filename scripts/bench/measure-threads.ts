@@ -10,7 +10,7 @@ import { Slice } from '../../src/pool/slice.js';
 import { normBlocks } from '../../src/reduce/norm.js';
 import { reductionPlan } from '../../src/reduce/tree.js';
 import { measure } from './measurement.js';
-import { allocateRegions, floatsOf, repeatsOf, type SumsMeasurement, warmUpSums } from './sums.js';
+import { allocateRegions, floatsOf, repeatsOf, type SumsMeasurement, warmUpsOf } from './sums.js';
 
 const program = fileURLToPath(import.meta.url);
 const threads = 2;
@@ -42,7 +42,7 @@ function reduce(rank: number, { memory, gradients, normSums, control, bytes }: S
     barrier.barrier(threads);
   };
   barrier.barrier(threads);
-  for (let i = 0; i < warmUpSums; i++) once();
+  for (let i = 0; i < warmUpsOf[bytes]; i++) once();
   const started = performance.now();
   for (let i = 0; i < repeatsOf[bytes]; i++) once();
   return (performance.now() - started) / repeatsOf[bytes];
@@ -59,7 +59,7 @@ async function time(bytes: number): Promise<number> {
   await new Promise((resolve) => other.once('online', resolve));
   const milliseconds = reduce(0, shared);
   await ended;
-  const expected = 1 + warmUpSums + repeatsOf[bytes];
+  const expected = 1 + warmUpsOf[bytes] + repeatsOf[bytes];
   const sums = new Float32Array(memory.buffer, gradients[reductionPlan(threads, threads).total], floats);
   if (sums.some((sum) => sum !== expected)) throw new Error('the threads have not added up everything');
   return milliseconds;

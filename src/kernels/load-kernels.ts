@@ -14,6 +14,8 @@ interface WireKernels {
   copyWithChecksum(dst: number, src: number, n: number): number;
   /** dst = a + src, where dst may be a. Returns the unsigned `checksum` of `src`, and 2^32 more unless `src` is `finite`. */
   addChecked(dst: number, a: number, src: number, n: number): number;
+  /** The same without a checksum: returns 1 where `src` is `finite`, otherwise 0. */
+  addFinite(dst: number, a: number, src: number, n: number): number;
   /** 1 where no float is NaN or infinite, otherwise 0. */
   finite(src: number, n: number): number;
   /** Halves from floats, rounded to nearest, ties to even. */

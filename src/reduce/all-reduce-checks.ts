@@ -73,8 +73,8 @@ export function checkTotal(from: number, frame: SlabFrame, shards: number, owed:
   if (owed > 0) throw brokenSum(from, frame, 'the total after all sums that make it', 'it before');
 }
 
-/** @param checksum of what came */
-export function checkChecksum(from: number, frame: SlabFrame, checksum: number): void {
+/** @param checksum of what came; undefined where the frame has none */
+export function checkChecksum(from: number, frame: SlabFrame, checksum: number | undefined): void {
   if (checksum !== frame.checksum) throw brokenSum(from, frame, `checksum ${frame.checksum}`, `${checksum}`);
 }
 

@@ -27,7 +27,7 @@ import { routesOf } from './routes.js';
 import { bytesOf, owedBytes, type Running, type SegmentWork } from './segment-work.js';
 import { precisionOf, segmentsOf, shareUnit } from './segments.js';
 import { checkShares, type ParameterRange, shareIn } from './shares.js';
-import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
+import type { SlabFrame, SlabParts } from './slab-frame.js';
 import type { TreeNode } from './tree.js';
 import { type Label, type SumPlace, Workbench } from './workbench.js';
 
@@ -214,12 +214,8 @@ export class AllReduce {
     checkChecksum(from, frame, this.#workbench.unpack(frame, segment.place, segment.floats));
     this.#finish(running, segment);
     if (children.length === 0) return true;
-    const bytes = frame.payload.length;
-    // Halves lie where others will land.
-    const payload =
-      frame.precision === 'float32' ? this.#workbench.view(segment.place, bytes) : new Uint8Array(frame.payload);
-    const copy = { header: sealSlab(frame), payload };
-    for (const child of children) this.#send(child, copy, bytes);
+    const copy = this.#workbench.passOn(frame, segment.place);
+    for (const child of children) this.#send(child, copy, copy.payload.length);
     return true;
   }
 

@@ -170,12 +170,14 @@ export class ParameterExchange {
     this.#waiting = undefined;
   }
 
-  /** @returns the checksum of what came */
-  #put({ payload }: SlabFrame, start: number, floats: number): number {
+  /** @returns the checksum of what came; undefined where the frame has none */
+  #put({ payload, checksum }: SlabFrame, start: number, floats: number): number | undefined {
     const { memory, kernels, parameters } = this.#options;
     const at = parameters + start * 4;
-    if (payload.buffer === memory.buffer) return kernels.copyWithChecksum(at, payload.byteOffset, floats) >>> 0;
+    if (payload.buffer === memory.buffer && checksum !== undefined)
+      return kernels.copyWithChecksum(at, payload.byteOffset, floats) >>> 0;
     new Uint8Array(memory.buffer, at, floats * 4).set(payload);
+    if (checksum === undefined) return undefined;
     return kernels.checksum(at, floats) >>> 0;
   }
 }

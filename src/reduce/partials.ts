@@ -55,7 +55,7 @@ export class Partials {
    * @param check throws when the payload's checksum is not the frame's: its sum is owed still, and will not come
    * @returns whether all of it is finite
    */
-  receive(frame: SlabFrame, from: number, check: (checksum: number) => void): boolean {
+  receive(frame: SlabFrame, from: number, check: (checksum: number | undefined) => void): boolean {
     const sibling = this.#held.find((held) => this.#areSiblings(held, frame));
     if (typeof sibling?.place === 'number' && this.#workbench.holds(frame)) {
       const place = sibling.place === this.#at ? this.#at : this.#land();

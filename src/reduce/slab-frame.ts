@@ -1,7 +1,7 @@
 /**
  * The bytes of a piece of the gradient slab, or of updated parameters: a header of 32 bytes, little-endian, then the numbers.
  *
- * 0 u8 2 | 1 u8 what it holds | 2 u8 precision | 3 u8 attempt | 4 u32 round | 8 u16 low | 10 u16 high | 12 u32 segment |
+ * 0 u8 2 | 1 u8 what it holds, and 128 more without a checksum of the payload | 2 u8 precision | 3 u8 attempt | 4 u32 round | 8 u16 low | 10 u16 high | 12 u32 segment |
  * 16 u32 checksum of the payload | 20 u32 CRC-32 of bytes 0 to 19 | 24 eight zeros
  */
 import { crc32 } from 'node:zlib';
@@ -12,6 +12,8 @@ import { LARGEST_SEGMENT, payloadBytes } from './segments.js';
 
 /** First byte of every slab frame. */
 const SLAB = 2;
+/** Of what is carried by something that promises to bring all as it was, which MPI does: MPI 3.1, section 2.8. */
+const BARE = 128;
 /** Bytes of the header. */
 export const SLAB_HEADER = 32;
 const kinds = ['partial', 'total', 'parameters'] as const;
@@ -38,7 +40,7 @@ interface SlabHeader {
   /** Which part of the slab; see segments.ts. Of parameters: their first number, divided by 16. */
   readonly segment: number;
   /** See `checksum` of the update kernels, over the payload as 32-bit words. */
-  readonly checksum: number;
+  readonly checksum: number | undefined;
 }
 
 /** A piece of the gradient slab on its way through an all-reduce, or of updated parameters. Whether the payload fits its checksum is for the receiver to see. */
@@ -50,22 +52,37 @@ export interface SlabFrame extends SlabHeader {
 export interface SlabParts {
   readonly header: Uint8Array;
   readonly payload: Uint8Array;
+  /** What a header without a checksum lacks. */
+  readonly checksum?: () => number;
+}
+
+/** Its header, for one who does not know that the payload arrives as it is. */
+export function checkedHeader({ header, checksum }: SlabParts): Uint8Array {
+  if (!checksum) return header;
+  const buffer = Buffer.from(header);
+  buffer[1] &= ~BARE;
+  buffer.writeUInt32LE(checksum(), 16);
+  return signed(buffer);
+}
+
+function signed(header: Buffer): Buffer {
+  header.writeUInt32LE(crc32(header.subarray(0, 20)), 20);
+  return header;
 }
 
 /** The header of a frame, as bytes. */
 export function sealSlab(header: SlabHeader): Buffer {
   const buffer = Buffer.alloc(SLAB_HEADER);
   buffer[0] = SLAB;
-  buffer[1] = kinds.indexOf(header.kind);
+  buffer[1] = kinds.indexOf(header.kind) + (header.checksum === undefined ? BARE : 0);
   buffer[2] = slabPrecisions.indexOf(header.precision);
   buffer[3] = header.attempt;
   buffer.writeUInt32LE(header.round, 4);
   buffer.writeUInt16LE(header.low, 8);
   buffer.writeUInt16LE(header.high, 10);
   buffer.writeUInt32LE(header.segment, 12);
-  buffer.writeUInt32LE(header.checksum, 16);
-  buffer.writeUInt32LE(crc32(buffer.subarray(0, 20)), 20);
-  return buffer;
+  buffer.writeUInt32LE(header.checksum ?? 0, 16);
+  return signed(buffer);
 }
 
 /**
@@ -79,7 +96,7 @@ export function openSlab(bytes: Uint8Array): SlabFrame {
   const buffer = Buffer.from(bytes.subarray(0, SLAB_HEADER));
   if (crc32(buffer.subarray(0, 20)) !== buffer.readUInt32LE(20))
     throw damaged('has a header whose checksum (CRC-32) is wrong');
-  const [kind, precision] = [kinds[buffer[1]], slabPrecisions[buffer[2]]];
+  const [kind, precision] = [kinds[buffer[1] & ~BARE], slabPrecisions[buffer[2]]];
   const [low, high] = [buffer.readUInt16LE(8), buffer.readUInt16LE(10)];
   if (buffer[0] !== SLAB) throw damaged(`is of kind ${buffer[0]}, not ${SLAB}`);
   if (kind === undefined)
@@ -100,7 +117,7 @@ export function openSlab(bytes: Uint8Array): SlabFrame {
     low,
     high,
     segment: buffer.readUInt32LE(12),
-    checksum: buffer.readUInt32LE(16),
+    checksum: buffer[1] & BARE ? undefined : buffer.readUInt32LE(16),
     payload,
   };
 }

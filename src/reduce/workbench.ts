@@ -70,9 +70,16 @@ export class Workbench {
    * Adds the numbers of a frame that the memory holds to the sum at the byte offset `sum`; the result is at `to`, which may
    * be the same.
    *
-   * @returns the checksum of the payload, for the caller to compare, and whether all its numbers are finite
+   * @returns the checksum of the payload, for the caller to compare where the frame has one, and whether all its numbers are finite
    */
-  addFrame({ payload }: SlabFrame, sum: number, to: number): { readonly checksum: number; readonly finite: boolean } {
+  addFrame(
+    { payload, checksum }: SlabFrame,
+    sum: number,
+    to: number,
+  ): { readonly checksum: number | undefined; readonly finite: boolean } {
+    if (checksum === undefined) {
+      return { checksum, finite: this.#kernels.addFinite(to, sum, payload.byteOffset, payload.length / 4) !== 0 };
+    }
     const result = this.#kernels.addChecked(to, sum, payload.byteOffset, payload.length / 4);
     return { checksum: result % 2 ** 32, finite: result < 2 ** 32 };
   }
@@ -81,26 +88,50 @@ export class Workbench {
    * Puts the numbers of a frame at the byte offset `to`. Those that landed in the memory are read from there.
    *
    * @param floats that it has
-   * @returns the checksum of its payload, for the caller to compare
+   * @returns the checksum of its payload, for the caller to compare where the frame has one
    */
-  unpack(frame: SlabFrame, to: number, floats: number): number {
+  unpack(frame: SlabFrame, to: number, floats: number): number | undefined {
     const { precision, payload } = frame;
-    const { copyWithChecksum, checksum } = this.#kernels;
+    const { copy, copyWithChecksum, checksum } = this.#kernels;
     const words = payload.length / 4;
-    if (this.holds(frame)) return copyWithChecksum(to, payload.byteOffset, words) >>> 0;
+    const isChecked = frame.checksum !== undefined;
+    if (this.holds(frame) && isChecked) return copyWithChecksum(to, payload.byteOffset, words) >>> 0;
+    if (this.holds(frame)) return void copy(to, payload.byteOffset, words);
     const isHere = payload.buffer === this.#memory.buffer;
     const at = isHere ? payload.byteOffset : precision === 'float32' ? to : this.#other;
     if (!isHere) this.view(at, payload.length).set(payload);
     if (precision !== 'float32') this.#widen(precision, to, at, floats);
-    return checksum(at, words) >>> 0;
+    return isChecked ? checksum(at, words) >>> 0 : undefined;
   }
 
   /** A frame of the numbers at `from`, which stay there until it has been sent. */
   pack(label: Label, { number, floats }: Segment, from: SumPlace): SlabParts {
-    if (typeof from !== 'number') this.copy(this.bench, from, floats);
-    const at = typeof from === 'number' ? from : this.bench;
-    const header = this.#seal({ ...label, segment: number, precision: 'float32' }, at, floats * 4);
-    return { header, payload: typeof from === 'number' ? this.view(from, floats * 4) : from };
+    const header = { ...label, segment: number, precision: 'float32' } as const;
+    if (typeof from === 'number') {
+      return { header: sealSlab({ ...header, checksum: undefined }), ...this.#later(from, floats * 4) };
+    }
+    this.copy(this.bench, from, floats);
+    return { header: this.#seal(header, this.bench, floats * 4), payload: from };
+  }
+
+  /** The same frame for others. @param at where its numbers are now */
+  passOn(frame: SlabFrame, at: number): SlabParts {
+    const { precision, payload } = frame;
+    const header = sealSlab(frame);
+    // Halves lie where others will land.
+    if (precision !== 'float32') return { header, payload: new Uint8Array(payload) };
+    const { checksum, ...rest } = this.#later(at, payload.length);
+    return { header, ...rest, ...(frame.checksum === undefined && { checksum }) };
+  }
+
+  /** A payload that stays where it is, with its checksum once somebody asks for it. */
+  #later(at: number, bytes: number): Required<Pick<SlabParts, 'payload' | 'checksum'>> {
+    let sum: number | undefined;
+    const checksum = () => {
+      sum ??= this.#kernels.checksum(at, bytes / 4) >>> 0;
+      return sum;
+    };
+    return { payload: this.view(at, bytes), checksum };
   }
 
   /**

@@ -1,6 +1,6 @@
 /** A connection over a channel of any transport. */
 import { LockstepError, RefusedError, WireError } from '../errors.js';
-import { openSlab, type SlabParts } from '../reduce/slab-frame.js';
+import { openSlab, type SlabFrame, type SlabParts } from '../reduce/slab-frame.js';
 import type { BlobSource } from './blob.js';
 import { asProse } from './checks.js';
 import type { Connection, Ending, Handlers, Traffic } from './connection.js';
@@ -169,7 +169,7 @@ export class FramedConnection implements Connection {
   #takeLanded(bytes: Uint8Array): void {
     if (this.#ended) return;
     this.#receiving.countLanded(bytes.length);
-    this.#guard(() => this.#handlers?.slab(openSlab(bytes)));
+    this.#guard(() => this.#slab(openSlab(bytes)));
   }
 
   #greet(frame: Frame, greeter: Greeter): void {
@@ -187,9 +187,15 @@ export class FramedConnection implements Connection {
   }
 
   #pass(frame: Frame): void {
-    if (frame.kind === 'slab') this.#handlers?.slab(frame.frame);
+    if (frame.kind === 'slab') this.#slab(frame.frame);
     else if (frame.kind === 'blob') this.#handlers?.blob(frame.frame);
     else this.#answer(frame.message);
+  }
+
+  #slab(frame: SlabFrame): void {
+    if (frame.checksum === undefined && this.#channel.rank === undefined)
+      throw new WireError('sent a slab frame without a checksum', remedy);
+    this.#handlers?.slab(frame);
   }
 
   #answer(message: Message): void {

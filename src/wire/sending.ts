@@ -1,6 +1,6 @@
 /** The sending half of a connection: frames in order, blobs at the other side's pace, and how much is still to go. */
 import type { LockstepError } from '../errors.js';
-import type { SlabParts } from '../reduce/slab-frame.js';
+import { checkedHeader, type SlabParts } from '../reduce/slab-frame.js';
 import type { BlobSource } from './blob.js';
 import type { Traffic } from './connection.js';
 import { blobChunk, encodeBlob, encodeControl, type Frame, following } from './frame.js';
@@ -41,8 +41,12 @@ export class Sending {
     this.#write('control', encodeControl(message, this.#number));
   }
 
-  slab({ header, payload }: SlabParts): void {
-    if (!this.#ended) this.#channel.sendSlab(header, payload, this.#counted('slab', header.length + payload.length));
+  slab(frame: SlabParts): void {
+    if (this.#ended) return;
+    // Who has a rank is sent slabs by MPI.
+    const header = this.#channel.rank === undefined ? checkedHeader(frame) : frame.header;
+    const { payload } = frame;
+    this.#channel.sendSlab(header, payload, this.#counted('slab', header.length + payload.length));
   }
 
   /** @throws LockstepError that the connection has ended with */

@@ -195,6 +195,15 @@ describe('adding what arrives', () => {
     expect(bits(views[0])).toEqual(bits(wanted));
   });
 
+  it('gives the sum without a checksum, apart and in place', () => {
+    const { offsets, views, wanted, kernels } = setup();
+    const [a, b, c] = offsets;
+    expect(kernels.addFinite(c, a, b, 1024)).toBe(1);
+    expect(bits(views[2])).toEqual(bits(wanted));
+    expect(kernels.addFinite(a, a, b, 1024)).toBe(1);
+    expect(bits(views[0])).toEqual(bits(wanted));
+  });
+
   it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('tells of %d, wherever it is', (value) => {
     const { offsets, views, kernels } = setup();
     const [a, b, c] = offsets;
@@ -202,11 +211,13 @@ describe('adding what arrives', () => {
       const before = views[1][at];
       views[1][at] = value;
       expect(kernels.addChecked(c, a, b, 1024)).toBe((kernels.checksum(b, 1024) >>> 0) + 2 ** 32);
+      expect(kernels.addFinite(c, a, b, 1024)).toBe(0);
       views[1][at] = before;
     }
     // Of what it is added to it tells nothing.
     views[0][3] = value;
     expect(kernels.addChecked(c, a, b, 1024)).toBe(kernels.checksum(b, 1024) >>> 0);
+    expect(kernels.addFinite(c, a, b, 1024)).toBe(1);
   });
 });
 

@@ -3,7 +3,7 @@
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { WireError } from '../../src/errors.js';
-import { openSlab } from '../../src/reduce/slab-frame.js';
+import { checkedHeader, openSlab, sealSlab } from '../../src/reduce/slab-frame.js';
 import { slabFrame } from '../support/slab-frames.js';
 
 const header = {
@@ -46,6 +46,14 @@ describe('slab frames', () => {
     expect(rest).toEqual(header);
     expect([...payload]).toEqual([1, 2, 3, 4]);
     expect(payload.buffer).toBe(elsewhere.buffer);
+  });
+
+  it('have no checksum where what carries them needs none, and get it where that is needed', () => {
+    const [payload, bare] = [Buffer.from([1, 2, 3, 4]), { ...header, checksum: undefined }];
+    const parts = { header: sealSlab(bare), payload, checksum: () => header.checksum };
+    expect(openSlab(Buffer.concat([parts.header, payload]))).toEqual({ ...bare, payload });
+    expect(Buffer.concat([checkedHeader(parts), payload])).toEqual(frame());
+    expect(checkedHeader({ header: sealSlab(header), payload })).toEqual(sealSlab(header));
   });
 
   it.each([

@@ -1,12 +1,12 @@
 /** Slab frames in one piece, as they are on the wire, and in two, as they are sent. */
-import { SLAB_HEADER, type SlabParts, sealSlab } from '../../src/reduce/slab-frame.js';
+import { checkedHeader, SLAB_HEADER, type SlabParts, sealSlab } from '../../src/reduce/slab-frame.js';
 
 export const inTwo = (frame: Buffer): SlabParts => ({
   header: frame.subarray(0, SLAB_HEADER),
   payload: frame.subarray(SLAB_HEADER),
 });
 
-export const inOne = ({ header, payload }: SlabParts): Buffer => Buffer.concat([header, payload]);
+export const inOne = (frame: SlabParts): Buffer => Buffer.concat([checkedHeader(frame), frame.payload]);
 
 export const slabFrame = (header: Parameters<typeof sealSlab>[0], payload: Uint8Array): Buffer =>
   inOne({ header: sealSlab(header), payload });

@@ -14,6 +14,7 @@ export { applyDirection, lambApply, lambMoments, lambSquares, muonDirection } fr
 export { lowRankAdd, lowRankLeft, lowRankRight } from './low-rank';
 export {
   addChecked,
+  addFinite,
   checksum,
   compressBfloat16,
   compressFloat16,

@@ -121,6 +121,23 @@ export function addChecked(dst: usize, a: usize, src: usize, n: i32): f64 {
   return <f64>(<u32>sum) + (finite ? 0 : 4294967296.0);
 }
 
+/** As `addChecked` without a checksum. @returns 1 where no float of `src` is NaN or infinite, otherwise 0 */
+export function addFinite(dst: usize, a: usize, src: usize, n: i32): i32 {
+  const bytes = (<usize>n) << 2;
+  const zero = f32x4.splat(0);
+  let even = zero;
+  let odd = zero;
+  for (let i: usize = 0; i < bytes; i += 32) {
+    const w = v128.load(src + i);
+    const x = v128.load(src + i, 16);
+    v128.store(dst + i, f32x4.add(v128.load(a + i), w));
+    v128.store(dst + i, f32x4.add(v128.load(a + i, 16), x), 16);
+    even = f32x4.add(even, f32x4.mul(w, zero));
+    odd = f32x4.add(odd, f32x4.mul(x, zero));
+  }
+  return i32x4.all_true(f32x4.eq(f32x4.add(even, odd), zero)) ? 1 : 0;
+}
+
 /** 1 where no float is NaN or infinite, otherwise 0. */
 export function finite(src: usize, n: i32): i32 {
   const bytes = (<usize>n) << 2;
