@@ -12,6 +12,7 @@ import type { ThreadPool } from '../../src/pool/pool.js';
 import type { RoundOptions as RoundPoolOptions, TrainingOptions, UpdateOptions } from '../../src/pool/pool-options.js';
 import type { RoundUpdate } from '../../src/pool/round-worker.js';
 import type { StepGradient } from '../../src/pool/step-gradient.js';
+import { type SharedScaling, StepScaling, sharedScaling } from '../../src/pool/step-scaling.js';
 import type { SpanResult } from '../../src/pool/task.js';
 import type { Reporter } from '../../src/report/events.js';
 import type { ListeningEvent, WorkerStanding } from '../../src/report/world-events.js';
@@ -22,7 +23,7 @@ import { systemClock } from './clock.js';
 import { type OwnState, StateLostError } from './own-state.js';
 import type { ReplicaKeeper } from './replica-keeper.js';
 import { type RoundResult, runRound } from './round.js';
-import { type OuterStep, planRound, type RoundPlace } from './round-plan.js';
+import { inRound, type OuterStep, planRound, type RoundPlace } from './round-plan.js';
 import type { RoundSettings } from './round-settings.js';
 import type { Sharding } from './sharding.js';
 import { spreadEvaluation } from './spread.js';
@@ -68,9 +69,11 @@ export class Cluster implements Trainer {
   readonly slots: readonly Float32Array[];
   readonly stepLosses: Float64Array;
   readonly stepNorms: Float64Array;
+  readonly scaling: SharedScaling;
   readonly waitsForWorkers = true;
   readonly #parts: ClusterParts;
   readonly #used: Int32Array;
+  readonly #scaling: StepScaling;
   #epoch = -1;
   /** First step of the span under way, steps of the epoch that are done, and that have ever been. */
   #first = 0;
@@ -96,6 +99,8 @@ export class Cluster implements Trainer {
     this.stepLosses = new Float64Array(options.geometry.stepsPerEpoch);
     this.stepNorms = new Float64Array(options.geometry.stepsPerEpoch);
     this.#used = new Int32Array(options.geometry.training);
+    this.scaling = sharedScaling(options.precision === 'float16' ? options.geometry.stepsPerEpoch : 0);
+    this.#scaling = new StepScaling({ geometry: options.geometry, shared: this }, 0);
   }
 
   get epoch(): number {
@@ -136,8 +141,8 @@ export class Cluster implements Trainer {
     const before = this.#roundOf(epoch, first) - 1;
     own.begin(before);
     world.advance(before);
-    this.#epoch = epoch;
-    [this.#first, this.#done, this.#furthest] = [first, first, first];
+    this.#scaling.begin();
+    [this.#epoch, this.#first, this.#done, this.#furthest] = [epoch, first, first, first];
     for (;;) {
       try {
         const diverged = await this.#span(epoch, order, last, rateScale);
@@ -185,6 +190,7 @@ export class Cluster implements Trainer {
     this.#done = own.round + 1 - this.#roundOf(this.#epoch, 0);
     const [from, to] = [own.round + 2, this.#roundOf(this.#epoch, lost)];
     if (from <= to) report({ event: 'warning', message: `${because}: steps ${from} to ${to} are computed again` });
+    this.#scaling.rewind(this.#done);
     restart(own.round);
     world.advance(own.round);
     // Who is there has the parameters of later rounds.
@@ -250,7 +256,7 @@ export class Cluster implements Trainer {
   /** One round, and its commit. @returns its steps; 0 when loss or gradient are not finite and nothing was committed */
   async #round(place: RoundPlace): Promise<number> {
     const { world, options, outer, round: settings } = this.#parts;
-    const plan = planRound(options, outer, place);
+    const plan = planRound(options, outer, { ...place, lossScale: this.#scaling.sumScale(place.step) });
     await this.#parts.sharding?.deal();
     const keeper = plan.task.local.length > 0 ? this.#parts.keeper : undefined;
     const firstAttempt = (this.#rewinds * attemptsEach) % 128;
@@ -267,12 +273,13 @@ export class Cluster implements Trainer {
     const { losses, norms, divisor, update } = plan.decide(result);
     this.stepLosses.set(losses, place.step);
     this.stepNorms.set(norms, place.step);
-    if (!update) return 0;
+    const decided = this.#scaling.decided(place.step, update);
+    if (!decided) return 0;
     this.#divisor = divisor;
     for (const { start, rows } of result.used) this.#used.set(rows, start);
     // Each sum but one has to be sent once, and the total, or what is updated by it, to each member but one.
     this.#fewestBytes += (result.contributors + result.members - 2) * bytes;
-    this.#commit(update, result);
+    this.#commit(inRound(plan.task.round, decided), result);
     if (compression) compression.warmed = isWhole ? new Set() : result.holders;
     this.#steps += plan.steps;
     return plan.steps;

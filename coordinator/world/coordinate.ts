@@ -82,13 +82,7 @@ function run(
   resumption: Resumption | undefined,
   before: ListenAddress | undefined,
 ): Promise<EndEvent> {
-  const { precision } = config.training;
-  if (precision !== 'float32') {
-    throw new ConfigError(
-      `training.precision: ${precision}: over several machines steps are float32`,
-      'use lockstep train, or --set training.precision=float32',
-    );
-  }
+  checkScaling(config);
   const threads = options.threads === 0 ? 0 : threadsOf(options.threads);
   const minimum = minimumOf(options.minWorkers, threads);
   const minimumLater = threads > 0 && (options.minWorkers === undefined || options.arrival) ? 0 : minimum;
@@ -150,5 +144,18 @@ function minimumOf(given: number | undefined, threads: number): number {
   throw new ConfigError(
     'min-workers: 0, and threads: 0: nobody would compute',
     `use --min-workers 1, or --threads ${Math.min(availableParallelism(), maximumThreads)}`,
+  );
+}
+
+/** @throws ConfigError when a step that overflows would spoil what workers keep from step to step */
+function checkScaling({ training: { precision }, cluster }: RunConfig): void {
+  if (precision === 'float32') return;
+  const keys = ['sync', 'compression', 'precision', 'optimizerState'] as const;
+  const plain = { sync: 'step', compression: undefined, precision: 'float32', optimizerState: 'replicated' };
+  const odd = keys.find((key) => cluster[key] !== undefined && cluster[key] !== plain[key]);
+  if (odd === undefined) return;
+  throw new ConfigError(
+    `training.precision: ${precision}: with cluster.${odd} there is no step that all can skip`,
+    `leave cluster.${odd} out, or use --set training.precision=float32`,
   );
 }

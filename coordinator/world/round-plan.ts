@@ -25,6 +25,8 @@ export interface RoundPlace {
   readonly order: Int32Array;
   /** Multiplies the learning rate of the schedule. */
   readonly rateScale: number;
+  /** What the loss is multiplied by; absent where it is not. */
+  readonly lossScale?: number;
 }
 
 /** Of each step of a round, but where the run has diverged: there the first loss says so, and there is no update. */
@@ -50,12 +52,13 @@ export function planRound(options: TrainingOptions, outer: OuterStep | undefined
 
 function stepRound(options: TrainingOptions, place: RoundPlace): RoundPlan {
   const { geometry } = options;
-  const { epoch, step, rateScale } = place;
+  const { epoch, step, rateScale, lossScale } = place;
   const round = roundOf(geometry, epoch, step);
   const rowsIn = (of: number) => (node: TreeNode) => shardsOf(geometry, of, node.low, node.high);
   const { bucket, effort } = bucketAt(options, place, step);
   const shards = activeShards(geometry, step);
-  const task = { round, epoch, step, bucket, effort, local: [], shards };
+  const scaled = lossScale === undefined ? {} : { lossScale };
+  const task = { round, epoch, step, bucket, effort, ...scaled, local: [], shards };
   return {
     task: { ...task, ...rowsOf(options, place, [step], [step + 1], rowsIn) },
     steps: 1,
@@ -166,4 +169,10 @@ function rowsOf(
     rowsOf: (node) => placesOf(steps, node),
     nextRowsOf: (node) => placesOf(later, node).map(({ rows }) => rows),
   };
+}
+
+/** A round is committed by its number, whatever the optimizer has taken of those before. */
+export function inRound(round: number, decided: RoundUpdate | 'skipped'): RoundUpdate {
+  if (decided === 'skipped') return { round, learningRate: 0, gradientScale: 0, stateScale: 0, isSkipped: true };
+  return decided.round === round ? decided : { ...decided, round, skipped: round - decided.round };
 }

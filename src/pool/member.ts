@@ -91,7 +91,7 @@ export class Member implements Worker {
    * Where the optimizer state is sharded, updates its share and resolves when it has those of the others.
    * @throws WireError when the round is over, or the state is not here
    */
-  commit({ sharded, part, mixing, ...update }: RoundUpdate): Promise<void> {
+  commit({ sharded, part, mixing, skipped = 0, isSkipped = false, ...update }: RoundUpdate): Promise<void> {
     return this.#inTurn(async () => {
       this.#enter(update.round);
       const range = sharded && this.#rangeIn(sharded);
@@ -101,7 +101,8 @@ export class Member implements Worker {
       this.#applied = update.round;
       this.#allReduce.commit();
       const replicas = this.#pool.replicas?.commit();
-      const apply = () => this.#pool.apply(update, range ? [range] : changed);
+      const taken = { ...update, round: update.round - skipped };
+      const apply = async () => (isSkipped ? undefined : this.#pool.apply(taken, range ? [range] : changed));
       await (sharded ? this.#parameters.exchange(update.round, sharded, apply) : apply());
       if (mixing === undefined) return;
       const merged = ranges ?? [{ from: 0, to: trainable }];

@@ -201,7 +201,7 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
    * @throws WireError when a row is not in the row cache
    */
   async compute(this: ThreadPool<RoundOptions>, task: ComputeTask): Promise<Computed> {
-    const { round, epoch, step, bucket, local, nodes, rows, part, continues = false } = task;
+    const { round, epoch, step, bucket, lossScale, local, nodes, rows, part, continues = false } = task;
     const [own, started] = [local.length > 0 ? this.options.local : undefined, performance.now()];
     const plan = taskPlan(task, own, this.options);
     const slots = this.#roundSlots.take(round, plan);
@@ -210,7 +210,7 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     for (const { start, rows: at } of rows) this.#shared.used.fill(-1, start, start + at.length);
     const asked = own
       ? ({ kind: 'local', epoch, step, local, continues, part, actions: plan.steps[0], slots } as const)
-      : ({ kind: 'nodes', epoch, step, bucket, nodes, slots } as const);
+      : ({ kind: 'nodes', epoch, step, bucket, lossScale, nodes, slots } as const);
     await this.#crew.run(asked).finally(release);
     this.#roundSlots.hold(plan, slots);
     const after = this.phases();

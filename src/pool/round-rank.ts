@@ -61,12 +61,12 @@ export class RoundRank {
   }
 
   /** The sums of nodes of a round, each in its slot. */
-  async computeNodes({ epoch, step, bucket, nodes, slots }: NodesTask): Promise<void> {
+  async computeNodes({ epoch, step, bucket, lossScale, nodes, slots }: NodesTask): Promise<void> {
     const { geometry, threads } = this.#spec;
     this.#clock.start();
     if (this.#warmUp) this.#copyParameters();
     const plan = nodePlan(nodes, activeShards(geometry, step), threads);
-    await this.#gradients!.compute({ epoch, step, bucket }, plan.steps[this.#rank], slots);
+    await this.#gradients!.compute({ epoch, step, bucket, lossScale }, plan.steps[this.#rank], slots);
     if (plan.final.length === 0) return;
     this.#control.barrier(threads);
     this.#clock.mark('wait');

@@ -32,6 +32,8 @@ export interface ComputeTask {
   readonly step: number;
   /** What the step's sequences are cut to (data/buckets.ts); 0 where they are not. */
   readonly bucket: number;
+  /** What the loss is multiplied by; absent where it is not. */
+  readonly lossScale?: number;
   /** The steps that every replica takes; none where the round is one step of all. */
   readonly local: readonly LocalStep[];
   /** Steps of the round that come after these, while what these came to is exchanged; absent where none do. */
@@ -86,6 +88,10 @@ export interface RoundUpdate extends Update {
   /** Where replicas go on with parameters of their own: how much of those of the part they keep. */
   readonly mixing?: number;
   readonly sharded?: ShardedStep;
+  /** Where the loss is scaled: steps before this one that the optimizer has not taken. */
+  readonly skipped?: number;
+  /** Nor is it to take this one. */
+  readonly isSkipped?: boolean;
 }
 
 export interface Worker {

@@ -39,6 +39,8 @@ export class StepScaling {
   /** Whether this thread writes down what all come to. */
   readonly #tells: boolean;
   #now: LossScaling | undefined;
+  /** As it was before each step of the epoch that this thread has decided. */
+  readonly #before: (LossScaling | undefined)[] = [];
 
   constructor(spec: ScalingSpec, rank: number) {
     this.#spec = spec;
@@ -50,6 +52,12 @@ export class StepScaling {
     this.#now = readScaling(this.#spec.shared.scaling);
   }
 
+  /** Goes back to where it was before a step, which is to be computed again with those after it. */
+  rewind(step: number): void {
+    this.#now = this.#before[step] ?? this.#now;
+    if (this.#now) writeScaling(this.#spec.shared.scaling, this.#now);
+  }
+
   /** What the loss sums of the shards of a step are multiplied by; undefined where they are not. */
   sumScale(step: number): number | undefined {
     return this.#now && sumScale(this.#now, batchOf(this.#spec.geometry, step).count);
@@ -59,10 +67,11 @@ export class StepScaling {
    * After the decision on a step. Where the loss is scaled, an optimizer counts the steps that it takes.
    * @returns the update; `skipped` where the step is left out, undefined where the run has diverged
    */
-  decided(step: number, update: Update | undefined): Update | 'skipped' | undefined {
+  decided<U extends Update>(step: number, update: U | undefined): U | 'skipped' | undefined {
     const now = this.#now;
     if (!now) return update;
     if (!update && !canSkip(now)) return undefined;
+    this.#before[step] = now;
     this.#now = scalingAfter(now, update !== undefined);
     if (this.#tells) {
       const { scaling } = this.#spec.shared;

@@ -31,6 +31,7 @@ export interface NodesTask {
   readonly epoch: number;
   readonly step: number;
   readonly bucket: number;
+  readonly lossScale: number | undefined;
   readonly nodes: readonly TreeNode[];
   /** Byte offsets of the slots of their plan. */
   readonly slots: readonly number[];

@@ -84,7 +84,7 @@ export class TrainingRank {
   }
 
   /** Every rank decides by the same numbers, so all come to the same decision; none where the run has diverged. */
-  #decide(epoch: number, step: number, rateScale: number): ReturnType<StepScaling['decided']> {
+  #decide(epoch: number, step: number, rateScale: number): Update | 'skipped' | undefined {
     const { shared, geometry } = this.#spec;
     const active = activeShards(geometry, step);
     const sums = {

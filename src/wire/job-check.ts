@@ -8,6 +8,8 @@ import {
   gradientName,
   graphInputName,
   headNames,
+  inverseScaleName,
+  lossScaleName,
   noiseName,
   parameterName,
 } from '../engine/onnx/names.js';
@@ -131,6 +133,7 @@ function givenTensors(
     ...fields.map((field) => ({ name: graphInputName(field), type: field.type, shape: [count, ...field.shape] })),
     ...layout.tensors.map(({ shape }, i) => ({ name: parameterName(i), type: 'float32', shape }) as const),
     ...noise.map(({ shape }, i) => ({ name: noiseName(i), type: 'float32', shape }) as const),
+    ...[lossScaleName, inverseScaleName].map((name) => ({ name, type: 'float32', shape: [] }) as const),
   ];
   return new Map(values.map((value) => [value.name, value]));
 }

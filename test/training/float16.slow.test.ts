@@ -8,6 +8,7 @@ import { newestCheckpoint } from '../../src/checkpoint/checkpoint.js';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { trained, weightsOf } from '../support/runs.js';
+import { trainedInWorld } from '../support/worlds.js';
 
 const folder = temporaryFolder();
 const out = join(folder, 'runs');
@@ -55,6 +56,21 @@ it('skips the steps that PyTorch skips, and takes its others; goes on where it w
   }
 });
 
+it('comes to the same bits over workers, by the sum of all of them, with a coordinator that computes and one that does not', async () => {
+  const set = ['training.shards=4', 'checkpoint.everySteps=6'];
+  const here = await trained(file, set, out, 2);
+  expect(here.end.skippedSteps).toBeGreaterThan(10);
+  for (const threads of [0, 1]) {
+    const setup = { threads, workers: [{ threads: 1 }, { threads: 1 }] };
+    const { end, events, workers } = await trainedInWorld(file, set, out, join(folder, 'cache'), setup);
+    const { sha256, lossScale, skippedSteps } = here.end;
+    expect(end).toMatchObject({ sha256, lossScale, skippedSteps });
+    const told = (all: typeof events) => all.filter((event) => event.event === 'step').map(({ loss }) => loss);
+    expect(told(events)).toEqual(told(here.events));
+    expect(workers).toHaveLength(2);
+  }
+});
+
 it('ends as diverged where the loss overflows whatever its scale is, and keeps the parameters', async () => {
   const run = trained(file, ['optimizer.adam.learningRate=1e30', 'training.epochs=60'], out);
   await expect(run).rejects.toMatchObject({ code: 'LOCKSTEP_DIVERGED' });
@@ -65,7 +81,9 @@ it('is refused where steps are not computed in float16', async () => {
     problem: 'training.precision: float16: engine tfjs computes in float32, and this run needs it',
     remedy: 'leave training.precision out, or use engine onnx',
   });
-  await expect(coordinate(loadRunConfig(file, []), { out, port: 0 })).rejects.toMatchObject({
-    problem: 'training.precision: float16: over several machines steps are float32',
+  const set = ['cluster.precision=bfloat16'];
+  await expect(coordinate(loadRunConfig(file, set), { out, port: 0 })).rejects.toMatchObject({
+    problem: 'training.precision: float16: with cluster.precision there is no step that all can skip',
+    remedy: 'leave cluster.precision out, or use --set training.precision=float32',
   });
 });

@@ -147,7 +147,7 @@ describe('a message', () => {
     for (const kind of ['challenge', 'hello', 'peerHello'] as const) {
       const newer = { ...samples[kind], protocol: 77, nonce: 'another form', extra: 1 };
       expect(() => throughWire(newer)).toThrow(RefusedError);
-      expect(() => throughWire(newer)).toThrow(/version 77 of the protocol, this side version 10/);
+      expect(() => throughWire(newer)).toThrow(/version 77 of the protocol, this side version 11/);
     }
   });
 
