@@ -14,6 +14,7 @@ import { defaultResultFile } from './bench/result.js';
 import type { Section, Subject } from './bench/section.js';
 import { benchSharded } from './bench/sharded.js';
 import { benchShards } from './bench/shards.js';
+import { benchSlowNetwork, type SlowNetworkOptions } from './bench/slow-network.js';
 import { benchSoak } from './bench/soak-report.js';
 import { textModelNames } from './bench/text-workloads.js';
 import type { Python } from './bench/torch.js';
@@ -118,6 +119,14 @@ const all = sectionCommand(
 
 const sharded = benchmark('sharded', 'What sharded optimizer state costs and spares.', usual, benchSharded);
 
+const slowNetwork = new Command('slow-network')
+  .description('Local steps beside training in step, over hosts behind 10 Mbit/s (Linux, root).')
+  .option('--steps <n>', 'steps in step that are measured', wholeNumber, 10)
+  .option('--rounds <n>', 'rounds of local steps that are measured', wholeNumber, 4)
+  .action(async (flags: SlowNetworkOptions) => {
+    await benchSlowNetwork(flags);
+  });
+
 const shards = benchmark('shards', 'Throughput by number of shards.', usual, benchShards);
 
 const backend = benchmark('backend', 'Throughput of backend tensorflow over that of engine onnx.', usual, benchBackend);
@@ -199,6 +208,7 @@ program
   .addCommand(sectionCommand(mpiSection.name, mpiSection.description, usual, [mpiSection]))
   .addCommand(shards)
   .addCommand(sharded)
+  .addCommand(slowNetwork)
   .addCommand(backend)
   .addCommand(checkpoint)
   .addCommand(recompute)

@@ -10,6 +10,8 @@ const units = {
   ms: { more: false, show: (value: number) => value.toFixed(2) },
   s: { more: false, show: (value: number) => value.toFixed(2) },
   MB: { more: false, show: whole },
+  kB: { more: false, show: (value: number) => value.toFixed(1) },
+  'steps/s': { more: true, show: (value: number) => value.toFixed(2) },
 };
 export type Unit = keyof typeof units;
 export const unitNames = Object.keys(units) as Unit[];
