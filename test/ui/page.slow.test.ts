@@ -109,7 +109,7 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
     await shows(() => evaluate(`document.querySelector('.workers tr.lost')?.innerText`)).toMatch(
       /goes \([^)]*\)\s+✕ lost at [-\d]+ [:\d]+, step \d+: while \w/,
     );
-    expect(await evaluate(`document.querySelectorAll('.workers tbody tr').length`)).toBe(3);
+    expect(await evaluate(`document.querySelectorAll('.workers tbody tr').length`)).toBe(2);
   });
 
   it('draws another run over it, and shows what names and messages bring along as text', async () => {
