@@ -1,30 +1,19 @@
 /** Every model of the conformance suite has the loss and the gradients of the processor on a device, and the same bits each time. */
-import { afterAll, beforeAll, expect } from 'vitest';
+import { expect } from 'vitest';
 import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
 import { OnnxEngine } from '../../src/engine/onnx/onnx-engine.js';
-import { encodeModel } from '../../src/engine/onnx/proto.js';
-import { createSession, type Session } from '../../src/engine/onnx/runtime.js';
 import { createStepModel, initialParameters, type StepModel } from '../../src/engine/step.js';
 import { tensorOf } from '../../src/model/slab.js';
 import { layers } from '../support/conformance-layers.js';
 import { losses, sequences } from '../support/conformance-losses.js';
 import { type Case, fill, perturbed, relativeError, specOf, withSlabs } from '../support/engines.js';
 import { skipIf } from '../support/skip-if.js';
-import { onSwiftshader, swiftshaderMissing } from '../support/swiftshader.js';
+import { holdDevice, onSwiftshader, swiftshaderMissing } from '../support/swiftshader.js';
 
 const { it } = skipIf(swiftshaderMissing);
 const key = { seed: 5, step: 3, shard: 1 };
 
-/** ONNX Runtime forgets what it compiled for a device with the last session there: this one stays. */
-let held: Session | undefined;
-beforeAll(async () => {
-  if (swiftshaderMissing) return;
-  const port = (name: string) => ({ name, type: 'float32' as const, shape: [1] });
-  const nodes = [{ op: 'Relu', inputs: ['x'], outputs: ['y'], attributes: {} }];
-  const model = encodeModel({ nodes, constants: [], inputs: [port('x')], outputs: [port('y')] });
-  held = await onSwiftshader(async () => createSession(model));
-});
-afterAll(() => held?.release());
+holdDevice();
 
 const decoder: Case = {
   layers: [

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseReport } from '../../src/scale/record.js';
-import { lockstep, lockstepServed, startLockstep } from '../support/cli.js';
+import { lockstepServed, startLockstep } from '../support/cli.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 
 const folder = temporaryFolder();
@@ -151,8 +151,8 @@ describe('bad input is refused before anything runs', () => {
   it('and a TMPDIR that is not there or is a file, in each kind of measurement', async () => {
     const args = ['scale', file, '--workers', '1', '--repeats', '1', '--mode', 'strong', '--out', 'nowhere'];
     writeFileSync(join(folder, 'plain'), '');
-    const missing = await lockstep(args, folder, { TMPDIR: join(folder, 'missing') });
-    const plain = await lockstep([...args, '--kind', 'processes'], folder, { TMPDIR: join(folder, 'plain') });
+    const missing = await lockstepServed(args, folder, { TMPDIR: join(folder, 'missing') });
+    const plain = await lockstepServed([...args, '--kind', 'processes'], folder, { TMPDIR: join(folder, 'plain') });
     for (const { code, stderr } of [missing, plain]) {
       expect(code).toBe(2);
       expect(stderr).toMatch(/takes no folder for the runs \(E[A-Z]+\)\nremedy: .*TMPDIR\nLOCKSTEP_OUTPUT\n$/);

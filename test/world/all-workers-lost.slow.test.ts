@@ -2,6 +2,7 @@
 import { beforeAll, expect, it } from 'vitest';
 import { eventOf } from '../support/cli.js';
 import { type Cluster, type Host, urlOf, withCluster } from '../support/cluster.js';
+import { FaultProxy } from '../support/fault-proxy.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { checkLedger } from '../support/ledgers.js';
 import { trained } from '../support/runs.js';
@@ -27,9 +28,12 @@ beforeAll(async () => {
 
 /** Has two workers train for a while, and kills both. @returns a step that was taken */
 async function loseAll(cluster: Cluster, coordinator: Host, url: string): Promise<number> {
-  const workers = ['a', 'b'].map((name) => cluster.worker(url, { name }));
+  const proxies = [await FaultProxy.start(() => url), await FaultProxy.start(() => url)];
+  const workers = ['a', 'b'].map((name, i) => cluster.guest(proxies[i].url, name));
   const { step } = await coordinator.until('step', ({ step }) => step >= 40);
-  await Promise.all(workers.map((worker) => worker.kill()));
+  // What is seen of processes that are killed: connections end, and they never come back.
+  for (const proxy of proxies) proxy.cut();
+  await Promise.all([...workers.map((worker) => worker.kill()), ...proxies.map((proxy) => proxy.close())]);
   for (const { name } of workers)
     await coordinator.until('worker', (event) => event.name === name && event.change === 'lost');
   return step;
