@@ -1,4 +1,5 @@
 /** The functions of an MPI library (MPI 3.1) that lines need, by the binary interface of Open MPI or of MPICH. */
+import { fstatSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { LibraryHandle } from 'koffi';
 import { ConfigError, WireError } from '../../errors.js';
@@ -64,6 +65,20 @@ const launchers = {
 /** Whether this process was started as one of an MPI job. */
 export const inJob = (env: NodeJS.ProcessEnv = process.env): boolean =>
   Object.values(launchers).some((names) => names.some((name) => env[name] !== undefined));
+
+/**
+ * Number of the file by which MPICH and others of its kin talk to their launcher, where that is not open: its library then ends the process.
+ * Programs such as npx start others without it.
+ */
+export function lostLauncherFile(env: NodeJS.ProcessEnv = process.env): number | undefined {
+  const file = Number(env.PMI_FD || Number.NaN);
+  if (!Number.isInteger(file)) return undefined;
+  try {
+    return fstatSync(file).isSocket() ? undefined : file;
+  } catch {
+    return file;
+  }
+}
 
 /** Processes that the launcher says there are; undefined where it does not. */
 export const launched = (env: NodeJS.ProcessEnv = process.env): number | undefined => {

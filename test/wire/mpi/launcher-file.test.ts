@@ -1,0 +1,29 @@
+/** A rank of MPICH that npx has started, which passes no open files on: told, where MPI itself would end the process. */
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { afterEach, expect, it, vi } from 'vitest';
+import { lostLauncherFile } from '../../../src/wire/mpi/mpi-library.js';
+import { transportNamed } from '../../../src/wire/transports.js';
+import { skipIf } from '../../support/skip-if.js';
+
+afterEach(() => vi.unstubAllEnvs());
+
+it.each([
+  ['a file that is not open', () => 9999],
+  ['a file that is no socket', () => openSync(process.execPath, 'r')],
+])('%s is refused, with what to do', (_, fileOf) => {
+  const file = fileOf();
+  vi.stubEnv('PMI_RANK', '0');
+  vi.stubEnv('PMI_FD', String(file));
+  expect(() => transportNamed('mpi')).toThrow(`PMI_FD=${file}, by which MPI talks to what has started the job`);
+});
+
+skipIf(process.platform === 'win32' && 'files of launchers: Windows has none').it('a socket is taken', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
+  expect(lostLauncherFile({ PMI_FD: String(fd) })).toBeUndefined();
+  expect(lostLauncherFile({})).toBeUndefined();
+  server.close();
+});
