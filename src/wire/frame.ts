@@ -7,6 +7,8 @@
  *              | 20 crc32 of bytes 0 to 19 | 24 zero | 32 payload
  *     blob     0 kind 3 | 1 zero | 4 transfer | 8 offset, float64 | 16 crc32 of the payload
  *              | 20 crc32 of bytes 0 to 19 | 24 zero | 32 payload
+ *
+ * Frames of kind 9 and 10 are of transports, for themselves: mpi/message.ts, neighbour/neighbour-words.ts.
  */
 import { crc32 } from 'node:zlib';
 import { WireError } from '../errors.js';

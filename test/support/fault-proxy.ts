@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { type RawData, WebSocket, WebSocketServer } from 'ws';
 import { decodeFrame, type Frame } from '../../src/wire/frame.js';
+import { decodeNeighbourWord } from '../../src/wire/neighbour/neighbour-words.js';
 import { socketOptions } from '../../src/wire/websocket/socket-options.js';
 
 /** A frame on its way. `up` is towards the side that listens: the coordinator, or the worker that is called. */
@@ -161,6 +162,11 @@ export class FaultProxy {
     link: Link,
     transfers: Map<number, { readonly what: string; chunks: number }>,
   ): void {
+    // Whether this is a line without anything between its ends: it is not.
+    if (decodeNeighbourWord(bytes)) {
+      link.pass([bytes], up);
+      return;
+    }
     const frame = decodeFrame(bytes);
     if (frame.kind === 'control' && frame.message.kind === 'transfer') {
       transfers.set(frame.message.transfer, { what: frame.message.what, chunks: 0 });

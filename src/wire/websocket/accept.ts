@@ -8,7 +8,8 @@ import { type AddressInfo, BlockList, isIP, type Socket } from 'node:net';
 import ws = require('ws');
 
 import { ConfigError, WireError } from '../../errors.js';
-import type { Certificate, ListenAt, Transport } from '../transport.js';
+import { NeighbourChannel } from '../neighbour/neighbour-channel.js';
+import type { Certificate, ListenAt, OpenChannel, Transport } from '../transport.js';
 import { hostAndPort } from '../url.js';
 import { WebSocketChannel } from './channel.js';
 import { ConnectionGate } from './gate.js';
@@ -29,7 +30,8 @@ export const accept: Transport['accept'] = async (place, doorkeeper) => {
       return;
     }
     sockets.handleUpgrade(request, raw, head, (socket) => {
-      doorkeeper.came((events) => new WebSocketChannel(socket, raw, false, events, () => gate.pass(raw)));
+      const open: OpenChannel = (events) => new WebSocketChannel(socket, raw, false, events, () => gate.pass(raw));
+      doorkeeper.came((events) => new NeighbourChannel(raw, false, open, events));
     });
   });
   await bind(server, place);

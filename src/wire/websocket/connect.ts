@@ -8,7 +8,8 @@ import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import ws = require('ws');
 
 import { ConfigError, type LockstepError, RefusedError, WireError } from '../../errors.js';
-import type { Transport } from '../transport.js';
+import { NeighbourChannel } from '../neighbour/neighbour-channel.js';
+import type { OpenChannel, Transport } from '../transport.js';
 import { WebSocketChannel } from './channel.js';
 import { socketOptions } from './socket-options.js';
 
@@ -36,7 +37,10 @@ export const connect: Transport['connect'] = async (url, ca, signal, opened) => 
     socket.once('open', () => {
       signal.removeEventListener('abort', abort);
       socket.off('error', unreachable);
-      opened((events) => new WebSocketChannel(socket, raw, true, events));
+      opened((events) => {
+        const open: OpenChannel = (told) => new WebSocketChannel(socket, raw, true, told);
+        return new NeighbourChannel(raw, true, open, events);
+      });
       resolve();
     });
   });
