@@ -1,6 +1,7 @@
 /** A device without float16: a run that needs it is refused before anything is computed. */
 import { expect } from 'vitest';
 import { checkPrecision } from '../../coordinator/prepare/check-precision.js';
+import { createEngines } from '../support/engines.js';
 import { skipIf } from '../support/skip-if.js';
 import { onSwiftshader, swiftshaderMissing } from '../support/swiftshader.js';
 
@@ -15,4 +16,18 @@ it('is refused by name, with what to do', () =>
       }),
     );
     expect(() => checkPrecision('float32', () => {})).not.toThrow();
+  }));
+
+it('is named by the steps of a run that others have begun', () =>
+  onSwiftshader(async () => {
+    const layers = [{ dense: { units: 1 } }];
+    const { onnx, tfjs } = await createEngines(
+      { layers, input: [2], target: [1], spec: { precision: 'float16' } },
+      [1],
+    );
+    await expect(onnx.computeGradients(1, { seed: 0, step: 0, shard: 0 })).rejects.toMatchObject({
+      remedy: expect.stringContaining('products of this run are float16'),
+    });
+    await onnx.dispose();
+    await tfjs.dispose();
   }));

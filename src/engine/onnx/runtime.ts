@@ -153,7 +153,9 @@ export function checkRuns(model: Uint8Array): void {
 const deviceError = (error: Error): EngineError =>
   new EngineError(
     `execution provider ${chosenProvider().name} failed as it computed (${reasonOf(error)})`,
-    'where its memory is too small, use more training.shards or a smaller training.batchSize; where it was lost, go on from the newest checkpoint with --resume; --device cpu computes without it',
+    /requires f16/.test(error.message)
+      ? 'products of this run are float16 (training.precision), which the device has not: --device cpu computes without it'
+      : 'where its memory is too small, use more training.shards or a smaller training.batchSize; where it was lost, go on from the newest checkpoint with --resume; --device cpu computes without it',
   );
 
 /** Whether the chosen device computes all of a model that it runs: else ONNX Runtime leaves a part to the processor, without a word. */
