@@ -6,8 +6,8 @@ export interface SumsMeasurement {
   readonly milliseconds: Readonly<Record<number, number>>;
 }
 
-/** So many of few bytes until code that is compiled while it runs is: the mean of the first two hundred is that of compiling. */
-export const warmUpsOf: Readonly<Record<number, number>> = { 4000: 1000, 4000000: 3, 32000000: 3 };
+/** Until code that is compiled while it runs is: the first sums take several times as long. */
+export const warmUpsOf: Readonly<Record<number, number>> = { 4000: 1000, 4000000: 100, 32000000: 20 };
 export const repeatsOf: Readonly<Record<number, number>> = { 4000: 200, 4000000: 30, 32000000: 30 };
 
 /** Floats of a slab: kernels want multiples of 16. */

@@ -3,7 +3,7 @@
 usage: gloo_allreduce.py
 
 Each process has one thread. One JSON line comes out: {"software", "milliseconds"}, the latter by the bytes of the tensor
-that is added up: the mean over 200 all-reduces of 4 kB, after a thousand to warm up, and over 30 of 4 MB and of 32 MB, after three.
+that is added up: the mean over 200 all-reduces of 4 kB, after a thousand to warm up, over 30 of 4 MB, after a hundred, and over 30 of 32 MB, after twenty.
 """
 
 import json
@@ -21,7 +21,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 REPEATS = {4_000: 200, 4_000_000: 30, 32_000_000: 30}
-WARM_UPS = {4_000: 1000, 4_000_000: 3, 32_000_000: 3}
+WARM_UPS = {4_000: 1000, 4_000_000: 100, 32_000_000: 20}
 
 
 def add_up(rank, meeting_point):
