@@ -1,7 +1,7 @@
 /** Where the time of every worker goes: for the summary at the end, and for the trace. */
 
 import { phaseNames } from '../../src/pool/pool-options.js';
-import { type Computed, leavesOf, type Worker } from '../../src/pool/round-worker.js';
+import { type Computed, type ComputeTask, leavesOf, type Worker } from '../../src/pool/round-worker.js';
 import type { Timeline } from '../training/timeline.js';
 import type { SentBytes, WorkerTotals } from './worker-totals.js';
 
@@ -36,7 +36,7 @@ export class Activity {
       id: self.id,
       name: self.name,
       threads: self.threads,
-      compute: (task) => timed(self.compute(task), (_, computed) => this.computed(self, computed, task.round, 0)),
+      compute: (task) => timed(self.compute(task), (_, computed) => this.computed(self, computed, task, 0)),
       allReduce: (plan) =>
         timed(self.allReduce(plan), (milliseconds) => this.reduced(self, milliseconds, plan.round, sentBy(sent), 0)),
       // What it sends of parameters is counted by whoever shares them out.
@@ -52,9 +52,10 @@ export class Activity {
   }
 
   /** @param ago milliseconds since it was done, here and below: as long as the answer took to come */
-  computed(worker: Worker, computed: Omit<Computed, 'used'>, round: number, ago: number): void {
+  computed(worker: Worker, computed: Omit<Computed, 'used'>, { round, continues }: ComputeTask, ago: number): void {
     const { milliseconds, phases, nodes } = computed;
-    this.#totals.computed(worker, milliseconds, leavesOf(nodes));
+    // Replicas that only go on have been counted.
+    this.#totals.computed(worker, milliseconds, continues ? 0 : leavesOf(nodes));
     const shards = nodes.map(({ low, high }) => `${low}-${high - 1}`).join(' ');
     this.#trace?.span(worker, 'compute', milliseconds, ago, { step: round + 1, shards });
     let left = milliseconds;

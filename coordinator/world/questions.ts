@@ -68,12 +68,13 @@ export class Questions {
     });
   }
 
-  /** @throws WireError when nothing was asked, or something else */
-  computed({ kind, round, ...computed }: ComputedMessage): void {
+  /** @returns what was asked @throws WireError when nothing was, or something else */
+  computed({ kind, round, ...computed }: ComputedMessage): ComputeTask {
     const { task, resolve } = asked(this.#computing[0], kind);
     checkComputed(task, round, computed);
     this.#computing.shift();
     resolve(computed);
+    return task;
   }
 
   /** @returns false for one of an attempt that was given up: it may have come to its end all the same */

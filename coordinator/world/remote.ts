@@ -211,8 +211,7 @@ export class RemoteWorker implements Worker {
         this.links = new Set(message.ids);
         break;
       case 'computed':
-        this.#questions.computed(message);
-        activity.computed(this, message, message.round, ago);
+        activity.computed(this, message, this.#questions.computed(message), ago);
         break;
       case 'reduced':
         if (this.#questions.reduced(message)) {

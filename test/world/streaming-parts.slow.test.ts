@@ -147,6 +147,7 @@ describe('a run', () => {
     training: { epochs: 3, batchSize: 32, shards: 8 },
     checkpoint: { everySteps: 1 },
     cluster: {
+      stragglerFactor: 1000,
       sync: { local: { steps: 6, replicas: 4, warmUpSteps: 2, parts: 2, overlap: 1, quantize: 'int8' } },
     },
   });
@@ -167,7 +168,10 @@ describe('a run', () => {
   it.each(worlds)('has the bits of one thread in $name', async ({ setup, set = [] }) => {
     const { end, events } = await trainedInWorld(file, set, newPath(), join(folder, 'cache'), setup);
     expect(end).toMatchObject(whole);
-    expect(eventOf(events, 'summary')).toMatchObject({ local: { steps: 6, parts: 2, overlap: 1 }, steps: 30 });
+    const summary = eventOf(events, 'summary');
+    expect(summary).toMatchObject({ local: { steps: 6, parts: 2, overlap: 1 }, steps: 30 });
+    // Two steps of 8 shards, then 3 and twice 4 rounds of 4 replicas, each once whatever it takes beside an exchange.
+    expect(summary.workers.reduce((sum, { shards }) => sum + shards, 0)).toBe(2 * 8 + 11 * 4);
   });
 
   it('goes on after a stop between two parts', async () => {
