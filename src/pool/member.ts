@@ -94,7 +94,7 @@ export class Member implements Worker {
   commit({ sharded, part, mixing, skipped = 0, isSkipped = false, ...update }: RoundUpdate): Promise<void> {
     return this.#inTurn(async () => {
       this.#enter(update.round);
-      const range = sharded && this.#rangeIn(sharded);
+      if (sharded) this.#checkHeld(sharded);
       const ranges = partIn(this.#parts, part);
       const { state, trainable } = this.#pool.options.layout;
       const changed = ranges && [...ranges, { from: trainable, to: state }];
@@ -102,7 +102,8 @@ export class Member implements Worker {
       this.#allReduce.commit();
       const replicas = this.#pool.replicas?.commit();
       const taken = { ...update, round: update.round - skipped };
-      const apply = async () => (isSkipped ? undefined : this.#pool.apply(taken, range ? [range] : changed));
+      const apply = async (piece?: ParameterRange) =>
+        isSkipped ? undefined : this.#pool.apply(taken, piece ? [piece] : changed);
       await (sharded ? this.#parameters.exchange(update.round, sharded, apply) : apply());
       if (mixing === undefined) return;
       const merged = ranges ?? [{ from: 0, to: trainable }];
@@ -137,15 +138,14 @@ export class Member implements Worker {
     this.#parameters.abort(error);
   }
 
-  /** What is to be updated here; of the coordinator all. @throws WireError when the state of it is not here */
-  #rangeIn({ shares }: ShardedStep): ParameterRange | undefined {
-    if (this.id === 0) return undefined;
+  /** @throws WireError when the state of what is to be updated here is not here; the coordinator has all */
+  #checkHeld({ shares }: ShardedStep): void {
+    if (this.id === 0) return;
     const { trainable, state } = this.#pool.options.layout;
     // To the coordinator falls what was dealt to a member that is lost.
     checkShares(shares, state, NORM_BLOCK);
-    const range = shareIn(shares, this.id);
-    const { from, to } = rangeBefore(range, trainable);
-    if (from === to || (from === this.#held.from && to === this.#held.to)) return range;
+    const { from, to } = rangeBefore(shareIn(shares, this.id), trainable);
+    if (from === to || (from === this.#held.from && to === this.#held.to)) return;
     throw new WireError(
       `an update of the parameters [${from}, ${to}) was asked for, whose optimizer state is not here`,
       'the coordinator must run the same version of Lockstep',

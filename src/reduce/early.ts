@@ -1,14 +1,12 @@
 /** Frames of an all-reduce whose plan has not arrived yet: members get it at different times. */
 import { WireError } from '../errors.js';
 import type { SlabFrame } from './slab-frame.js';
+import { SpareBuffers } from './spare-buffers.js';
 
 interface EarlyFrame {
   readonly from: number;
   readonly frame: SlabFrame;
 }
-
-/** Buffers that wait for the next early frames: fresh memory costs more than the copy. */
-const mostSpare = 8;
 
 interface Amount {
   readonly bytes: number;
@@ -20,7 +18,7 @@ export class EarlyFrames {
   #frames: EarlyFrame[] = [];
   /** What is kept of each sender. */
   readonly #ahead = new Map<number, Amount>();
-  #spare: Uint8Array[] = [];
+  readonly #copies = new SpareBuffers();
 
   /** @param most that is kept of one sender; frames are counted too, for small ones take more memory than their bytes */
   constructor(most: Amount) {
@@ -38,12 +36,12 @@ export class EarlyFrames {
       );
     }
     this.#ahead.set(from, ahead);
-    this.#frames.push({ from, frame: { ...frame, payload: this.#copy(frame.payload) } });
+    this.#frames.push({ from, frame: { ...frame, payload: this.#copies.of(frame.payload) } });
   }
 
   clear(): void {
     this.#keep([]);
-    this.#spare = [];
+    this.#copies.clear();
   }
 
   /**
@@ -67,15 +65,7 @@ export class EarlyFrames {
         refused(from, error);
       }
     }
-    const buffers = over.map(({ frame }) => new Uint8Array(frame.payload.buffer));
-    this.#spare = [...this.#spare, ...buffers].slice(-mostSpare);
-  }
-
-  #copy(payload: Uint8Array): Uint8Array {
-    const fitting = this.#spare.findIndex(({ length }) => length >= payload.length);
-    const [buffer] = fitting < 0 ? [new Uint8Array(payload.length)] : this.#spare.splice(fitting, 1);
-    buffer.set(payload);
-    return buffer.subarray(0, payload.length);
+    for (const { frame } of over) this.#copies.release(frame.payload);
   }
 
   #keep(frames: EarlyFrame[]): void {

@@ -6,8 +6,9 @@ import { WireError } from '../errors.js';
 import type { UpdateKernels } from '../kernels/load-kernels.js';
 import { EarlyFrames } from './early.js';
 import { LARGEST_SEGMENT } from './segments.js';
-import { exceptOf, type ParameterRange, type ParameterShare } from './shares.js';
+import { exceptOf, type ParameterRange, type ParameterShare, shareIn } from './shares.js';
 import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
+import { SpareBuffers } from './spare-buffers.js';
 
 /** How a step is updated where its state is sharded. */
 export interface ShardedStep {
@@ -48,6 +49,7 @@ interface Waiting {
 export class ParameterExchange {
   readonly #options: ParameterExchangeOptions;
   readonly #early: EarlyFrames;
+  readonly #copies = new SpareBuffers();
   #round = -1;
   #hosts: ShardedStep['hosts'] = [];
   /** Each piece that comes from others, by where it begins, and those that are not here yet. */
@@ -73,9 +75,9 @@ export class ParameterExchange {
 
   /**
    * Takes in what others have updated, passes it on, and sends what this member has. Resolves when it has all. Rejects with what `abort` is given.
-   * @param update updates this member's share, while those of others arrive
+   * @param update updates a piece of this member's share, while the one before goes out and those of others arrive; of the coordinator all
    */
-  async exchange(round: number, step: ShardedStep, update: () => Promise<void>): Promise<void> {
+  async exchange(round: number, step: ShardedStep, update: (piece?: ParameterRange) => Promise<void>): Promise<void> {
     const { shares, hosts } = step;
     const { self, refused } = this.#options;
     this.#round = round;
@@ -90,16 +92,32 @@ export class ParameterExchange {
     complete.catch(() => {});
     this.#early.replay(round, 0, (from, frame) => this.receive(from, frame), refused);
     this.#settle();
-    await update();
-    this.#sendTo(round, step);
+    if (self === 0) await this.#coordinate(round, step, update);
+    else await this.#updateShare(round, step, update);
     return complete;
   }
 
-  #sendTo(round: number, { shares, hosts, others }: ShardedStep): void {
+  async #updateShare(
+    round: number,
+    { shares, hosts }: ShardedStep,
+    update: (piece: ParameterRange) => Promise<void>,
+  ): Promise<void> {
     const { self } = this.#options;
-    const mine = shares.filter(({ id }) => id === self);
-    if (self === 0 || hosts.some((host) => host.includes(self))) this.send(round, mine, nextOf(hosts, self, self));
-    if (self === 0) for (const id of others) this.send(round, exceptOf(shares, id), [id]);
+    const to = nextOf(hosts, self, self);
+    const pieces = piecesOf(shareIn(shares, self));
+    let updated = pieces.length > 0 ? update(pieces[0]) : undefined;
+    for (const [i, piece] of pieces.entries()) {
+      await updated;
+      if (i + 1 < pieces.length) updated = update(pieces[i + 1]);
+      this.send(round, [piece], to);
+    }
+  }
+
+  async #coordinate(round: number, { shares, hosts, others }: ShardedStep, update: () => Promise<void>): Promise<void> {
+    await update();
+    const mine = shares.filter(({ id }) => id === 0);
+    this.send(round, mine, nextOf(hosts, 0, 0));
+    for (const id of others) this.send(round, exceptOf(shares, id), [id]);
   }
 
   /** Sends ranges of the parameters as they are now to some members. */
@@ -109,7 +127,7 @@ export class ParameterExchange {
     for (const { from, to: end } of ranges.flatMap(piecesOf)) {
       const [at, floats] = [parameters + from * 4, end - from];
       // A copy: the next step changes the parameters, whoever is still to be sent these.
-      const payload = new Uint8Array(new Uint8Array(memory.buffer, at, floats * 4));
+      const payload = this.#copies.of(new Uint8Array(memory.buffer, at, floats * 4));
       const header = sealSlab({
         kind: 'parameters',
         precision: 'float32',
@@ -120,7 +138,11 @@ export class ParameterExchange {
         segment: from / UNIT,
         checksum: kernels.checksum(at, floats) >>> 0,
       });
-      for (const id of to) send(id, { header, payload });
+      let waiting = to.length;
+      const sent = () => {
+        if (--waiting === 0) this.#copies.release(payload);
+      };
+      for (const id of to) send(id, { header, payload, sent });
       this.#sent.bytes += to.length * payload.length;
       this.#sent.bytesBetweenHosts += to.filter((id) => !isNear(id)).length * payload.length;
     }

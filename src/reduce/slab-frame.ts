@@ -54,6 +54,8 @@ export interface SlabParts {
   readonly payload: Uint8Array;
   /** What a header without a checksum lacks. */
   readonly checksum?: () => number;
+  /** Told once the payload is not read any more, where the frame was sent. */
+  readonly sent?: () => void;
 }
 
 /** Its header, for one who does not know that the payload arrives as it is. */

@@ -45,8 +45,12 @@ export class Sending {
     if (this.#ended) return;
     // Who has a rank is sent slabs by MPI.
     const header = this.#channel.rank === undefined ? checkedHeader(frame) : frame.header;
-    const { payload } = frame;
-    this.#channel.sendSlab(header, payload, this.#counted('slab', header.length + payload.length));
+    const { payload, sent } = frame;
+    const counted = this.#counted('slab', header.length + payload.length);
+    this.#channel.sendSlab(header, payload, (error) => {
+      counted(error);
+      if (!error) sent?.();
+    });
   }
 
   /** @throws LockstepError that the connection has ended with */

@@ -186,26 +186,50 @@ describe('an exchange', () => {
     expect(() => world.of(0).receive(1, openSlab(frame.bytes))).toThrow(/the coordinator needs none/);
   });
 
-  it('takes in what others have updated while it updates its own, and sends that only then', async () => {
-    const world = members([1, 2]);
+  it('updates piece by piece while those of others come, and sends each only then', async () => {
+    const world = members([1, 2], dealUnits(2 * LARGEST_SEGMENT + 48, LARGEST_SEGMENT, [2, 1]));
     const step = { shares: world.shares, hosts: [[1, 2]], others: [] };
-    let update = () => {};
-    const end = world.of(1).exchange(
-      0,
-      step,
-      () =>
-        new Promise((resolve) => {
-          update = resolve;
-        }),
-    );
+    const pieces: number[] = [];
+    let finish = () => {};
+    const end = world.of(1).exchange(0, step, ({ from } = { from: -1, to: -1 }) => {
+      pieces.push(from);
+      return new Promise((resolve) => {
+        finish = resolve;
+      });
+    });
     void world.of(2).exchange(0, step, updated);
     await settled();
-    expect(new Set(world.sent.map(({ from }) => from))).toEqual(new Set([2]));
+    expect(world.sent.map(({ from }) => from)).toEqual([2]);
     world.deliver();
     expect(world.missing(1)).toBe(-1);
-    update();
+    finish();
+    await settled();
+    // The second is updated while the first goes out.
+    expect([pieces, world.sent.length]).toEqual([[LARGEST_SEGMENT, 2 * LARGEST_SEGMENT], 1]);
+    finish();
     await end;
-    expect(new Set(world.sent.map(({ from }) => from))).toEqual(new Set([1]));
+    expect(world.sent.map(({ from }) => from)).toEqual([1, 1]);
+  });
+
+  it('copies into a buffer again once all have been sent what was in it', async () => {
+    const world = members([1, 2, 3]);
+    const payloads: { readonly buffer: unknown; readonly sent?: () => void }[] = [];
+    const memory = new WebAssembly.Memory({ initial: 40, maximum: 40, shared: true });
+    const exchange = new ParameterExchange({
+      ...{ self: 1, memory, kernels: loadUpdateKernels(memory), parameters: start, changing: trainable, ahead: 2 },
+      isNear: () => true,
+      send: (_, { payload, sent }) => payloads.push({ buffer: payload.buffer, sent }),
+      refused: () => {},
+    });
+    const sendShare = () => exchange.send(0, [world.shares[0]], [2, 3]);
+    sendShare();
+    payloads[0].sent!();
+    sendShare();
+    payloads[1].sent!();
+    sendShare();
+    const [first, , second, , third] = payloads.map(({ buffer }) => buffer);
+    expect(second).not.toBe(first);
+    expect(third).toBe(first);
   });
 
   it('keeps no more of what comes too early than it was told to', async () => {
