@@ -71,6 +71,42 @@ it('comes to the same bits over workers, by the sum of all of them, with a coord
   }
 });
 
+it('stays near float32 for twenty steps of a decoder', async () => {
+  writeFileSync(
+    join(folder, 'story.txt'),
+    Array.from({ length: 60 }, (_, i) => `line ${(i * 7919) % 1000} of it\n`).join(''),
+  );
+  const decoder = writeConfig(folder, 'decoder', {
+    data: {
+      source: 'text',
+      file: join(folder, 'story.txt'),
+      window: 8,
+      stride: 2,
+      targets: 'all',
+      validation: 0,
+      test: 0,
+    },
+    model: {
+      layers: [
+        { tokenAndPositionEmbedding: { width: 16, position: 'rotary' } },
+        { transformerDecoder: { repeat: 2, heads: 2, feedForward: 32, normalization: 'rms' } },
+        { logits: { tied: true } },
+      ],
+    },
+    loss: 'sparseCategoricalCrossentropy',
+    optimizer: { adamw: { learningRate: 0.002 } },
+    training: { epochs: 1, batchSize: 16, shards: 2, logEvery: 1, clipNorm: 1 },
+  });
+  const lossesIn = async (precision: string) => {
+    const { events } = await trained(decoder, [`training.precision=${precision}`], out);
+    return events.flatMap((event) => (event.event === 'step' ? event.loss : [])).slice(0, 20);
+  };
+  const [wanted, actual] = [await lossesIn('float32'), await lossesIn('float16')];
+  expect(actual).toHaveLength(20);
+  expect(actual).not.toEqual(wanted);
+  for (const [i, loss] of wanted.entries()) expect(Math.abs(actual[i]! / loss - 1)).toBeLessThan(1e-3);
+});
+
 it('ends as diverged where the loss overflows whatever its scale is, and keeps the parameters', async () => {
   const run = trained(file, ['optimizer.adam.learningRate=1e30', 'training.epochs=60'], out);
   await expect(run).rejects.toMatchObject({ code: 'LOCKSTEP_DIVERGED' });
