@@ -176,7 +176,7 @@ describe('Ctrl-C', () => {
       training: slow,
     });
     const run = startLockstep(['train', config, '--json', '--threads', '2'], folder);
-    await run.says('"event":"start"');
+    await run.says('"event":"phase"', 3);
     // Nothing tells that the first step has begun, which takes seconds.
     await new Promise((resolve) => setTimeout(resolve, 300));
     run.process.kill('SIGINT');

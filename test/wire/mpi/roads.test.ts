@@ -59,6 +59,11 @@ async function pair(dress: (open: OpenChannel, isCaller: boolean) => OpenChannel
   return { near, far, bySocket, came };
 }
 
+/** What goes by socket is there in the next turn of the event loop: after these the other side has been called, and has answered. */
+async function answered(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+}
+
 const said = (frames: readonly Buffer[]) => frames.flatMap((frame) => decodeSaid(frame) ?? []);
 
 skipIf(withoutMpi).describe('a line over MPI', () => {
@@ -74,8 +79,7 @@ skipIf(withoutMpi).describe('a line over MPI', () => {
   it('sends slabs by MPI between processes of one job, and says so once and not slab by slab', async () => {
     const { near, bySocket, came } = await pair(carried);
     await expect.poll(() => said(bySocket).map(({ kind }) => kind)).toEqual(['meet']);
-    // The other side's answer.
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await answered();
     for (let i = 0; i < 50; i++) {
       const { header, payload } = slab(i, 4 * (1 + 5000 * (i % 3)));
       near.sendSlab(header, payload, nothing);
@@ -98,7 +102,7 @@ skipIf(withoutMpi).describe('a line over MPI', () => {
     const { near, bySocket, came } = await pair(
       (open, isCaller) => (events) => new MpiChannel(Promise.resolve(isCaller ? world : other), isCaller, open, events),
     );
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await answered();
     const { header, payload } = slab(1, 4000);
     near.sendSlab(header, payload, nothing);
     await expect.poll(() => came).toEqual([4032]);
@@ -142,7 +146,7 @@ skipIf(withoutMpi).describe('a line over MPI', () => {
       const failed = (problem: string) => problems.push(problem);
       return carried(open, isCaller)({ ...events, failed });
     });
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await answered();
     const { header } = slab(1, 0);
     near.sendSlab(header, new Uint8Array(2 ** 20 + 4), nothing);
     await expect.poll(() => problems).toEqual(['a slab of 1048580 bytes was announced by MPI']);

@@ -91,13 +91,13 @@ describe('signs of life by WebSocket', () => {
     const [{ connection }, socket] = await Promise.all([next(), puppet(url)]);
     const { promise, resolve } = later<unknown>();
     connection.handle(quiet({ slab: resolve, closed: resolve }));
-    connection.watch(0.4);
+    connection.watch(1.2);
     const payload = inOne(slab(7, 64));
     // One masked WebSocket frame, a few bytes at a time; the mask is zero.
     const frame = Buffer.concat([Buffer.of(0x82, 0x80 | payload.length, 0, 0, 0, 0), payload]);
     const { _socket: raw } = socket as unknown as { _socket: NodeJS.WritableStream };
-    for (let at = 0; at < frame.length; at += 10) {
-      raw.write(frame.subarray(at, at + 10));
+    for (let at = 0; at < frame.length; at += 4) {
+      raw.write(frame.subarray(at, at + 4));
       // A slow link: longer in all than the silence that ends a connection.
       await pause(60);
     }

@@ -119,7 +119,7 @@ describe('a listener', () => {
     ['speaks no HTTP', '\u0016\u0003\u0001rubbish\r\n\r\n'],
     ['has a header without end', `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}`],
   ])('drops a stranger that %s', async (_, text) => {
-    const { listener, url } = await host({ patience: 0.2 });
+    const { listener, url } = await host({ patience: 1 });
     await stranger(listener.port, text).closed;
     await isStillServing(url);
   });
@@ -249,7 +249,7 @@ skipIf(!hasOpenssl && 'there is no openssl to make certificates with').describe(
 
   it('drops a stranger that does not finish the handshake of TLS', async () => {
     const tls = certificate(folder, 'slow');
-    const { listener, url } = await host({ tls, patience: 0.2 });
+    const { listener, url } = await host({ tls, patience: 1 });
     await stranger(listener.port, '\u0016\u0003').closed;
     await join(url, { ca: tls.cert });
   });
