@@ -38,7 +38,7 @@ let network: Network | undefined;
 let cluster: Cluster | undefined;
 const hashes = new Map<number, string>();
 
-/** @param silence seconds: short where that is waited for, long where nobody is to be lost, however busy the machine is */
+/** @param silence seconds: few where it is waited for, many where nobody is to be lost, however busy the machine is */
 async function start(
   epochs: number,
   minimum: number,
@@ -125,7 +125,7 @@ skipIf(reason).describe('hosts that are apart', () => {
 
   it('exchange through the coordinator when two of them cannot reach each other any more', async () => {
     // Slow enough that the block comes early in the run, however busy the machine is.
-    const { network, cluster } = await start(8, workers, { delay: 8, silence: 30 }, 'cluster.allReduce=butterfly');
+    const { network, cluster } = await start(8, workers, { delay: 8, silence: 2 }, 'cluster.allReduce=butterfly');
     await cluster.steps(3, performance.now());
     network.block(1, 3);
     const { sha256 } = await cluster.end();
