@@ -1,7 +1,7 @@
 /** `--device` of commands: what trains on it, what is said of it, and what goes on elsewhere. */
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { eventOf, eventsOf, lockstep } from '../support/cli.js';
+import { eventOf, eventsOf, lockstep, lockstepServed } from '../support/cli.js';
 import { newFolders } from '../support/folder.js';
 import { packageRoot } from '../support/package.js';
 import { skipIf } from '../support/skip-if.js';
@@ -33,7 +33,7 @@ skipIf(process.platform !== 'linux' && 'what drivers there are is told to Vulkan
 );
 
 it('has a name that is known', async () => {
-  const { code, stdout } = await lockstep([...training, '--device', 'webgpo'], newFolder());
+  const { code, stdout } = await lockstepServed([...training, '--device', 'webgpo'], newFolder());
   expect(code).toBe(2);
   expect(eventOf(eventsOf(stdout), 'error')).toMatchObject({
     message: '--device: there is no device "webgpo"',
@@ -42,7 +42,7 @@ it('has a name that is known', async () => {
 });
 
 it('is no number of a card', async () => {
-  const { code, stdout } = await lockstep([...training, '--device', 'webgpu:1'], newFolder());
+  const { code, stdout } = await lockstepServed([...training, '--device', 'webgpu:1'], newFolder());
   expect(code).toBe(2);
   expect(eventOf(eventsOf(stdout), 'error')).toMatchObject({
     message: expect.stringMatching(/^--device: webgpu:1 asks for one of several cards/),
@@ -58,7 +58,7 @@ skipIf(swiftshaderMissing).it(
       const { stdout } = await lockstep([...training, '--device', 'webgpu', '--steps', '1'], folder, swiftshader);
       ends.push(eventOf(eventsOf(stdout), 'end').sha256);
       const run = join(folder, 'runs/linear-regression-1');
-      const { code } = await lockstep(['train', '--resume', run, '--json', '--device', 'cpu'], folder);
+      const { code } = await lockstepServed(['train', '--resume', run, '--json', '--device', 'cpu'], folder);
       expect(code).toBe(0);
     }
     expect(ends[1]).toBe(ends[0]);
