@@ -2,6 +2,7 @@
 import { rmdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { strangerTold } from '../coordinator/world/admission.js';
 import type { CoordinateOptions } from '../coordinator/world/coordinate.js';
 import { loadRunConfig } from '../src/config/load-config.js';
 import { LockstepError, RunBusyError, RunCompleteError, WireError } from '../src/errors.js';
@@ -54,6 +55,8 @@ class Leader {
   readonly #token: string;
   /** What kept ranks out, by their names. */
   readonly #troubles = new Map<string, string>();
+  /** What kept somebody out last whose name is not known: the token is not the same, or the version. */
+  #stranger = '';
   /** Names of ranks that have come so far. */
   readonly #come = new Set<string>();
   #announcer: Announcer | undefined;
@@ -137,6 +140,7 @@ class Leader {
 
   readonly #report: Reporter = (event) => {
     this.#watch.report(event.event === 'listening' ? this.#opened(event) : event);
+    if (event.event === 'warning' && event.message.startsWith(strangerTold)) this.#stranger = `; ${event.message}`;
     if (event.event === 'worker' && event.change === 'joined') this.#joined(event.name);
     if (event.event === 'worker' && event.reason !== null) {
       this.#troubles.set(event.name, `${event.change}: ${event.reason}`);
@@ -178,7 +182,7 @@ class Leader {
       return rankText(rank, hosts?.[rank]) + (trouble ? `, ${trouble[1]}` : '');
     });
     return new WireError(
-      `of ${size} ranks these have not come within ${this.#request.timeout} s: ${list.join('; ')}`,
+      `of ${size} ranks these have not come within ${this.#request.timeout} s: ${list.join('; ')}${this.#stranger}`,
       'see what they say themselves, and start the job again; a longer --timeout waits on',
     );
   }

@@ -25,6 +25,9 @@ export interface AdmissionOptions {
 /** Milliseconds between two lines about strangers: anybody on the network can cause them. */
 const strangerInterval = 1000;
 
+/** How a warning begins of somebody whose name is not known, as it came no further. */
+export const strangerTold = 'somebody could not join: ';
+
 export class Admission implements Visitors<'hello'> {
   /** Whether somebody was admitted whose arithmetic gives other bits. */
   mixed = false;
@@ -58,7 +61,7 @@ export class Admission implements Visitors<'hello'> {
     }
     const more = this.#untold > 0 ? ` (and ${this.#untold} before)` : '';
     [this.#toldAt, this.#untold] = [now, 0];
-    this.#options.report({ event: 'warning', message: `somebody could not join: ${problem}${more}` });
+    this.#options.report({ event: 'warning', message: `${strangerTold}${problem}${more}` });
   }
 
   /** Why it has to wait. */
