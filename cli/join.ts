@@ -24,8 +24,8 @@ export function joinCommand(): Command {
       'after',
       `
 Examples:
-  srun -N 8 npx lockstep join configs/mnist.yaml
-  mpirun -np 8 npx lockstep join configs/mnist.yaml
+  srun -N 8 node_modules/.bin/lockstep join configs/mnist.yaml
+  mpirun -np 8 node_modules/.bin/lockstep join configs/mnist.yaml
   lockstep join configs/mnist.yaml --rank 1 --size 2 --coordinator 10.0.0.1:7474 --job mnist-3
 
 Rank 0 coordinates and shows what happens; all ranks compute, by default on the cores that the launcher gives each of them, else on

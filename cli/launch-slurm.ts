@@ -1,8 +1,9 @@
 /** `lockstep launch slurm`: a batch file whose tasks are the ranks of a run, submitted. */
 import { execFile } from 'node:child_process';
-import { basename, extname } from 'node:path';
+import { basename, extname, resolve } from 'node:path';
 import { Command } from 'commander';
 import { ConfigError, LaunchError } from '../src/errors.js';
+import { shellWord } from '../src/launch/shell-words.js';
 import { slurmScript } from '../src/launch/slurm-script.js';
 import { joinArguments, type LaunchedFlags, nodeCount, oneLine, withLaunched } from './launched-options.js';
 import { reportMistakes } from './outcome.js';
@@ -56,7 +57,7 @@ async function runLaunchSlurm(
     ].map(sbatchOption);
     const script = slurmScript({
       ...{ name, nodes: nodeCount(flags), options, args },
-      ...{ folder: flags.chdir, command: oneLine('--command', flags.command) },
+      ...{ folder: flags.chdir, command: oneLine('--command', flags.command ?? thisProgram()) },
     });
     if (flags.dryRun) return void process.stdout.write(script);
     const id = await submit(script);
@@ -66,6 +67,9 @@ async function runLaunchSlurm(
     process.stdout.write(told);
   });
 }
+
+/** Not by npx, which ends at once when Slurm asks for an end, and has the rank killed before there is a checkpoint. */
+const thisProgram = (): string => shellWord(resolve(process.argv[1]));
 
 /** One that a line of a batch file holds as it is. @throws ConfigError */
 function sbatchOption(option: string): string {

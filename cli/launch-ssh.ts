@@ -77,7 +77,7 @@ function readHosts(file: string): SshHost[] {
 }
 
 async function planned(hosts: readonly SshHost[], join: readonly string[], flags: SshFlags): Promise<SshRankOptions[]> {
-  const { sshConfig: configFile, chdir: folder = process.cwd(), command } = flags;
+  const { sshConfig: configFile, chdir: folder = process.cwd(), command = 'npx --no -- lockstep' } = flags;
   const given = flags.coordinator === undefined ? undefined : hostAndPortOf(flags.coordinator);
   const [first, ...others] = hosts;
   const host = given?.host ?? (await addressOf(first, configFile));

@@ -9,7 +9,7 @@ import { checkResume, checkRunGiven, stepLimit, threadCount, timeoutOf, wholeNum
 import { withConfig, withRunOptions, withShared } from './shared-options.js';
 
 export interface LaunchedFlags extends Omit<JoinFlags, 'rank' | 'size'> {
-  readonly command: string;
+  readonly command?: string;
   readonly chdir?: string;
   readonly nodes: string;
   readonly cpus?: string;
@@ -22,7 +22,10 @@ const makers = {
     new Option('--cpus <n>', 'cores of each rank (default: 4 on Kubernetes, what Slurm has by default there)'),
   chdir: () => new Option('--chdir <folder>', 'folder of each host in which the ranks start (default: this one)'),
   command: () =>
-    new Option('--command <text>', 'what runs lockstep there, as a shell reads it').default('npx --no -- lockstep'),
+    new Option(
+      '--command <text>',
+      'what runs lockstep there, as a shell reads it (default: by ssh npx --no -- lockstep, by Slurm the file of this program)',
+    ),
   dryRun: () => new Option('--dry-run', 'print what would be done, and do nothing'),
 };
 

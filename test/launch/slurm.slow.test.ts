@@ -3,8 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RunEvent } from '../../src/report/events.js';
+import { startLockstep } from '../support/cli.js';
 import { eventually } from '../support/eventually.js';
 import { newFolders, writeConfig } from '../support/folder.js';
 import { cliFile } from '../support/package.js';
@@ -153,6 +154,15 @@ slurm.it('the script of a job, where srun is missing, says so', async () => {
   await cluster.until(id, 'FAILED');
   expect(await cluster.job(id, 'ExitCode')).toBe('2:0');
   expect(readFileSync(said, 'utf8')).toContain('write srun in front of the command');
+});
+
+it('launch slurm has ranks started by the file of the program, which hears what Slurm asks for', async () => {
+  const folder = newFolder();
+  writeConfig(folder, 'run', config);
+  const { code, stdout } = await startLockstep(['launch', 'slurm', 'run.yaml', '--nodes', '2', '--dry-run'], folder)
+    .finished;
+  expect(code).toBe(0);
+  expect(stdout).toContain(`\nsrun --kill-on-bad-exit ${cliFile} join run.yaml\n`);
 });
 
 slurm.it('launch slurm submits a job that ends with the bits of one machine, and says which', async () => {

@@ -158,8 +158,11 @@ const withoutDevice = (word: string, i: number, words: readonly string[]): strin
   words[i - 1] === '--device' ? 'cpu' : word;
 
 /** Without who starts it as a rank, and without variables for it. */
-const launched = (words: readonly string[]): readonly string[] =>
-  /^(srun|mpirun|\w+=)/.test(words[0]) ? words.slice(words.indexOf('npx')) : words;
+function launched(words: readonly string[]): readonly string[] {
+  if (!/^(srun|mpirun|\w+=)/.test(words[0])) return words;
+  const file = words.indexOf('node_modules/.bin/lockstep');
+  return file < 0 ? words.slice(words.indexOf('npx')) : ['npx', 'lockstep', ...words.slice(file + 1)];
+}
 
 /** The words of a command line, as a shell has them. */
 const wordsOf = (line: string): string[] =>
