@@ -182,8 +182,9 @@ function containerOf(job: KubernetesJob, coordinator: string) {
 
 /** Whether rank 0 answers. The others open no port, and end by themselves where they are cut off. */
 function probeOf({ tls }: KubernetesJob) {
-  const [module, options] = tls === undefined ? ['http', ''] : ['https', ', rejectUnauthorized: false'];
-  const asks = `require('${module}').get({ host: '127.0.0.1', port: ${port}${options} }, () => process.exit(0)).on('error', () => process.exit(1))`;
+  const [get, options] =
+    tls === undefined ? ["require('http').get", ''] : ["require('https').get", ', rejectUnauthorized: false'];
+  const asks = `${get}({ host: '127.0.0.1', port: ${port}${options} }, () => process.exit(0)).on('error', () => process.exit(1))`;
   return { exec: { command: ['sh', '-c', `[ "$JOB_COMPLETION_INDEX" != 0 ] || exec node -e "${asks}"`] } };
 }
 
