@@ -5,7 +5,7 @@ import { type CompiledGraph, compileEvaluation, compileGradients } from '../../s
 import { requireRoom } from '../../src/engine/onnx/memory-plan.js';
 import type { CompiledModel } from '../../src/engine/onnx/onnx-engine.js';
 import { chosenProvider } from '../../src/engine/onnx/providers.js';
-import { isWholeOnDevice, runtimeVersion } from '../../src/engine/onnx/runtime.js';
+import { leftToProcessor, runtimeVersion } from '../../src/engine/onnx/runtime.js';
 import { modelsOf } from '../../src/engine/onnx/step-loop.js';
 import type { CutGraph } from '../../src/engine/onnx/subgraphs.js';
 import type { StepModel } from '../../src/engine/step.js';
@@ -90,19 +90,26 @@ export async function chooseEngine(
   throw new EngineError(`engine tfjs cannot run this model: ${reasons.join('; ')}`, 'see lockstep doctor');
 }
 
-/** What a device leaves to the processor, of the largest graph. */
+/** What a device leaves to the processor, of the first graph, by operators and the kernels that they are for. */
 function tellOfDevice(models: readonly CompiledModel[], warn: (message: string) => void): void {
   const { inPlace, name } = chosenProvider();
   const graph = models.flatMap(({ gradients, evaluations }) => [...gradients.values(), ...evaluations.values()]).at(0);
   if (inPlace || !graph) return;
-  const parts = graph.subgraphs.filter(
-    (subgraph) => subgraph.kind !== 'session' || !modelsOf(subgraph).every(isWholeOnDevice),
-  );
-  if (parts.length === 0) return;
-  const loops = parts.filter(({ kind }) => kind === 'loop').length;
-  const which = loops > 0 ? `, ${plural(loops, 'loop')} of recurrent layers among them` : '';
+  const counts = new Map<string, number>();
+  const count = (what: string) => counts.set(what, (counts.get(what) ?? 0) + 1);
+  for (const subgraph of graph.subgraphs) {
+    if (subgraph.kind === 'loop') count('loop of a recurrent layer');
+    if (subgraph.kind === 'kernel') count(subgraph.kernel);
+    for (const { operator, name } of modelsOf(subgraph).flatMap(leftToProcessor)) {
+      // The kernel of tfjs, then the tensor.
+      const [kernel] = name.split('/');
+      count(kernel === '' || kernel === operator ? operator : `${operator} of ${kernel}`);
+    }
+  }
+  if (counts.size === 0) return;
+  const list = [...counts].map(([what, times]) => (times === 1 ? what : `${what} (${times} times)`));
   warn(
-    `${name} does not compute ${plural(parts.length, 'part')} of ${graph.subgraphs.length} of the model by itself${which}: numbers go to the processor and back`,
+    `${name} leaves these to the processor, to which numbers go and come back in every step: ${list.join(', ')}; a model without them stays on the device, and --device cpu may be faster for this one`,
   );
 }
 

@@ -43,7 +43,8 @@ export function accepted(
 ): AcceptedGraph {
   const graph = changed(provided(traced, precision));
   const isPortable = graph.nodes.every(({ domain }) => domain !== blockDomain);
-  const cut = cutGraph(graph);
+  // What a device leaves to the processor is told by these names.
+  const cut = cutGraph(graph, !chosenProvider().inPlace);
   const check = ({ subgraphs }: CutGraph) => {
     for (const model of subgraphs.flatMap(modelsOf)) {
       const hash = sha256(model);
@@ -69,7 +70,7 @@ function refusal(graph: StepGraph, first: Error, check: (cut: CutGraph) => void)
   } catch (error) {
     message = (error as Error).message;
   }
-  const [, one, other] = /node \((\w+)\)|Name:\s?'(\w+)'/i.exec(message) ?? [];
+  const [, one, other] = /node \((\w+)(?:\/\w+)?\)|Name:\s?'(\w+)(?:\/\w+)?'/i.exec(message) ?? [];
   const [reason] = message.split('\n');
   return new UnsupportedModelError(
     `ONNX Runtime refuses the tfjs kernel ${one ?? other ?? 'of one of the layers'} (${reason})`,

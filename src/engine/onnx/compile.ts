@@ -18,6 +18,7 @@ import {
   noiseName,
   parameterName,
 } from './names.js';
+import { chosenProvider } from './providers.js';
 import { recomputed } from './recompute.js';
 import { type CutGraph, cutGraph } from './subgraphs.js';
 import { type Trace, trace } from './tracer.js';
@@ -31,7 +32,7 @@ export interface NoiseInput {
 export interface CompiledGraph extends AcceptedGraph {
   /** Random inputs `noise0`, `noise1`, ... in the order in which the step draws them. */
   readonly noise: readonly NoiseInput[];
-  /** Of a step that computes some again: the step that does not, for any processor, which comes to the same bits. */
+  /** Of a step that computes some again, or on a device: the step for any processor, by which a checkpoint knows it. */
   readonly plain?: CutGraph;
 }
 
@@ -69,10 +70,13 @@ const dilatedKernels: DilatedKernels = (x, filter, dy, pad, dilations) => {
 export function compileGradients(step: StepModel, count: number): CompiledGraph {
   const { graph, noise } = traceGradients(step, count);
   const { precision } = step;
-  if (step.recompute === 'none') return { ...accepted(graph, precision), noise };
+  const plain = () => cutGraph(precision === 'float16' ? halfProducts(graph, false) : graph);
+  if (step.recompute === 'none') {
+    const made = { ...accepted(graph, precision), noise };
+    return chosenProvider().inPlace ? made : { ...made, plain: plain() };
+  }
   const again = (whole: StepGraph) => recomputed(whole, forwardOutputs(step));
-  const plain = cutGraph(precision === 'float16' ? halfProducts(graph, false) : graph);
-  return { ...accepted(graph, precision, again), plain, noise };
+  return { ...accepted(graph, precision, again), plain: plain(), noise };
 }
 
 /** What is computed without any gradient. */

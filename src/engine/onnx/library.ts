@@ -54,11 +54,16 @@ const places = {
   AddRunConfigEntry: [165, 'void *', 'void *', 'str', 'str'],
   SessionOptionsAppendExecutionProvider: [216, 'void *', 'void *', 'str', 'str *', 'str *', 'size_t'],
   CopyTensors: [386, 'void *', 'void *', 'uint64_t *', 'uint64_t *', 'void *', 'size_t'],
+  Session_GetEpGraphAssignmentInfo: [407, 'void *', 'void *', '_Out_ void * *', '_Out_ size_t *'],
+  EpAssignedSubgraph_GetEpName: [408, 'void *', 'void *', '_Out_ str *'],
+  EpAssignedSubgraph_GetNodes: [409, 'void *', 'void *', '_Out_ void * *', '_Out_ size_t *'],
+  EpAssignedNode_GetName: [410, 'void *', 'void *', '_Out_ str *'],
+  EpAssignedNode_GetOperatorType: [412, 'void *', 'void *', '_Out_ str *'],
 } as const;
 type Name = keyof typeof places;
 
 /** The oldest version of the API that has all these functions. */
-const apiVersion = 23;
+const apiVersion = 24;
 /** What fails is thrown. */
 const logFatal = 4;
 const optimizeAll = 99;
@@ -78,6 +83,13 @@ function libraryFile(): string {
   const root = dirname(require.resolve('onnxruntime-node/package.json'));
   const { platform, arch } = process;
   return join(root, 'bin', 'napi-v6', platform, arch, libraryNames[platform] ?? 'libonnxruntime.so.1');
+}
+
+/** A node, and the execution provider that computes it, by ONNX Runtime's names. */
+export interface AssignedNode {
+  readonly provider: string;
+  readonly name: string;
+  readonly operator: string;
 }
 
 export class OnnxLibrary {
@@ -145,10 +157,16 @@ export class OnnxLibrary {
   /**
    * Makes a session of an encoded ModelProto.
    * @param optimized false takes less time, for one that only looks whether it can
-   * @param strict refuses a model of which the processor would have to compute a part
+   * @param recorded keeps what nodesOf tells
    * @throws EngineError when the provider is not there, Error when the model is refused
    */
-  session(model: Uint8Array, threads: number, optimized = true, provider = chosenProvider(), strict = false): Pointer {
+  session(
+    model: Uint8Array,
+    threads: number,
+    optimized = true,
+    provider = chosenProvider(),
+    recorded = false,
+  ): Pointer {
     const options = this.make('CreateSessionOptions');
     try {
       this.call('SetIntraOpNumThreads', options, threads);
@@ -156,13 +174,33 @@ export class OnnxLibrary {
       this.call('SetSessionGraphOptimizationLevel', options, optimized ? optimizeAll : optimizeNothing);
       this.call('SetSessionLogSeverityLevel', options, logFatal);
       this.call('AddSessionConfigEntry', options, 'session.use_env_allocators', '1');
-      if (strict) this.call('AddSessionConfigEntry', options, 'session.disable_cpu_ep_fallback', '1');
+      if (recorded) this.call('AddSessionConfigEntry', options, 'session.record_ep_graph_assignment_info', '1');
       this.#compute(options, provider);
       return this.make('CreateSessionFromArray', this.#environment, model, model.byteLength, options);
     } finally {
       this.free('ReleaseSessionOptions', options);
     }
   }
+
+  /** The nodes of a session that was made with `recorded`, after its optimizations. */
+  nodesOf(session: Pointer): AssignedNode[] {
+    return this.#list('Session_GetEpGraphAssignmentInfo', session).flatMap((part) => {
+      const provider = this.#text('EpAssignedSubgraph_GetEpName', part);
+      return this.#list('EpAssignedSubgraph_GetNodes', part).map((node) => ({
+        provider,
+        name: this.#text('EpAssignedNode_GetName', node),
+        operator: this.#text('EpAssignedNode_GetOperatorType', node),
+      }));
+    });
+  }
+
+  #list(name: Name, of: Pointer): Pointer[] {
+    const [first, count]: [[Pointer | null], [number]] = [[null], [0]];
+    this.call(name, of, first, count);
+    return Number(count[0]) === 0 ? [] : this.#koffi.decode(first[0], 'void *', Number(count[0]));
+  }
+
+  #text = (name: Name, of: Pointer): string => String(this.make(name, of));
 
   /** Without a word ONNX Runtime takes the processor. */
   #compute(session: Pointer, { name, options, remedy }: ExecutionProvider): void {

@@ -103,7 +103,8 @@ function writeAttribute(writer: BinaryWriter, name: string, value: Attribute): v
 function writeNode(writer: BinaryWriter, node: OnnxNode, named: boolean): void {
   for (const input of node.inputs) text(writer, 1, input);
   for (const output of node.outputs) text(writer, 2, output);
-  if (named) text(writer, 3, node.kernel ?? node.op);
+  // No two may have one name.
+  if (named) text(writer, 3, `${node.kernel ?? node.op}/${node.outputs[0]}`);
   text(writer, 4, node.op);
   for (const [name, value] of Object.entries(node.attributes)) {
     message(writer, 5, (w) => writeAttribute(w, name, value));

@@ -2,7 +2,7 @@
 import { EngineError } from '../../errors.js';
 import { elements } from '../../ground/elements.js';
 import { DeviceMemory } from './device-memory.js';
-import { loadLibrary, type OnnxLibrary, type Pointer, reasonOf } from './library.js';
+import { type AssignedNode, loadLibrary, type OnnxLibrary, type Pointer, reasonOf } from './library.js';
 import { chosenProvider } from './providers.js';
 import type { SessionTensor, SessionTensors } from './session-tensor.js';
 
@@ -158,14 +158,14 @@ const deviceError = (error: Error): EngineError =>
       : 'where its memory is too small, use more training.shards or a smaller training.batchSize; where it was lost, go on from the newest checkpoint with --resume; --device cpu computes without it',
   );
 
-/** Whether the chosen device computes all of a model that it runs: else ONNX Runtime leaves a part to the processor, without a word. */
-export function isWholeOnDevice(model: Uint8Array): boolean {
+/** The nodes of a model that the chosen device leaves to the processor, as ONNX Runtime says. */
+export function leftToProcessor(model: Uint8Array): AssignedNode[] {
   const library = loaded();
+  const session = library.session(model, 1, true, chosenProvider(), true);
   try {
-    library.free('ReleaseSession', library.session(model, 1, true, chosenProvider(), true));
-    return true;
-  } catch {
-    return false;
+    return library.nodesOf(session).filter(({ provider }) => provider === 'CPUExecutionProvider');
+  } finally {
+    library.free('ReleaseSession', session);
   }
 }
 

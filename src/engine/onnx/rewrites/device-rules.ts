@@ -119,6 +119,35 @@ const plainLogSoftmax: Rule = {
   },
 };
 
+/** What the provider does not have, of one input and the same shape: by what it has. */
+const composedUnary: Rule = {
+  name: 'composed functions of one number',
+  apply({ op, inputs, outputs, attributes }, around, writer) {
+    const [x, to] = [inputs[0]!, outputs[0]!];
+    const shape = around.shape(to);
+    if (!shape || !['IsNaN', 'Selu', 'Sign'].includes(op)) return false;
+    const bool = (name: string, of: readonly string[], to?: string) =>
+      writer.node(name, of, shape, { type: 'bool', to });
+    const number = (name: string) => writer.node('Cast', [name], shape, { attributes: { to: floatCode } });
+    const zero = writer.float(0);
+    if (op === 'IsNaN') bool('Not', [bool('Equal', [x, x])], to);
+    else if (op === 'Sign') {
+      const [above, below] = [number(bool('Greater', [x, zero])), number(bool('Less', [x, zero]))];
+      writer.node('Sub', [above, below], shape, { to });
+    } else {
+      const [scale, alpha] = ['gamma', 'alpha'].map((name) => (attributes[name] as { float: number }).float) as [
+        number,
+        number,
+      ];
+      const less = writer.node('Sub', [writer.node('Exp', [x], shape), writer.float(1)], shape);
+      const below = writer.node('Mul', [less, writer.float(scale * alpha)], shape);
+      const above = writer.node('Mul', [x, writer.float(scale)], shape);
+      writer.node('Where', [bool('Greater', [x, zero]), above, below], shape, { to });
+    }
+    return true;
+  },
+};
+
 export const deviceRules: readonly Rule[] = [
   composedActivations,
   composedNormalizationGradients,
@@ -129,4 +158,5 @@ export const deviceRules: readonly Rule[] = [
   orderedScatter,
   plainProduct,
   plainLogSoftmax,
+  composedUnary,
 ];
