@@ -119,19 +119,34 @@ async function onnx(provider: string): Promise<DoctorCheck> {
     const { hash, processor } = numericFingerprint();
     // Machines of one world have to show the same.
     const detail = `onnxruntime-node ${version('onnxruntime-node')}, arithmetic ${hash.slice(0, 12)} (${processor})`;
-    return { name, ok: true, detail };
+    return { name, ok: true, detail: provider === 'cpu' ? detail : `${detail}${await cards()}` };
   } catch (error) {
     const [reason] = (error instanceof EngineError ? error.problem : (error as Error).message).split('\n');
     return {
       name,
       ok: false,
-      detail: reason,
+      detail: provider === 'cpu' ? reason! : `${reason}${await cards()}`,
       remedy:
         provider === 'cpu'
           ? 'reinstall with npm ci; without it training is many times slower'
           : `optional: ${providers[provider].remedy}`,
     };
   }
+}
+
+/** What Vulkan's drivers say of graphics cards, or what is missing. */
+async function cards(): Promise<string> {
+  const { vulkanAdapters } = await import('../src/engine/onnx/adapters.js');
+  // Elsewhere there is no Vulkan to ask.
+  if (platform() !== 'linux') return '';
+  const adapters = vulkanAdapters();
+  if (!adapters) return "; Vulkan's loader is not installed (Debian's package libvulkan1)";
+  if (adapters.length === 0) return '; no driver for Vulkan is installed';
+  const told = adapters.map(
+    ({ name, version, bytes, largestBuffer }) =>
+      `${name} (Vulkan ${version}, memory ${bytesText(bytes)}, largest tensor ${bytesText(largestBuffer)})`,
+  );
+  return `; ${adapters.length > 1 ? 'the first of ' : ''}${told.join(', ')}`;
 }
 
 const packages: Record<BackendName, string> = {

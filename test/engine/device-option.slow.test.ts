@@ -64,3 +64,14 @@ skipIf(swiftshaderMissing).it(
     expect(ends[1]).toBe(ends[0]);
   },
 );
+
+skipIf(swiftshaderMissing).it('is told by doctor, with its name and limits, or what is missing', async () => {
+  const looked = async (environment: NodeJS.ProcessEnv) => {
+    const { stdout } = await lockstep(['doctor', '--json', '--only-device', 'webgpu'], newFolder(), environment);
+    return JSON.parse(stdout);
+  };
+  const told = /; SwiftShader Device \(.*\) \(Vulkan 1\.\d+\.\d+, memory [\d.]+ GB, largest tensor 1\.07 GB\)$/;
+  expect(await looked(swiftshader)).toMatchObject({ ok: true, detail: expect.stringMatching(told) });
+  const missing = { ok: false, detail: expect.stringMatching(/; no driver for Vulkan is installed$/) };
+  expect(await looked(noDriver)).toMatchObject(missing);
+});

@@ -24,7 +24,8 @@ export const providers: Readonly<Record<string, ExecutionProvider>> = {
   cpu: { name: 'CPU', options: {}, inPlace: true, remedy: 'reinstall with npm ci' },
   webgpu: {
     name: 'WebGPU',
-    options: {},
+    // What is compiled for the device is kept from one session to the next, and closing it takes a tenth of a second.
+    options: { preserveDevice: '1' },
     inPlace: false,
     memory: 'WebGPU_Buf',
     remedy:
