@@ -102,7 +102,7 @@ function tellOfDevice(models: readonly CompiledModel[], warn: (message: string) 
     if (subgraph.kind === 'kernel') count(subgraph.kernel);
     for (const { operator, name } of modelsOf(subgraph).flatMap(leftToProcessor)) {
       // The kernel of tfjs, then the tensor.
-      const [kernel] = name.split('/');
+      const [kernel] = name.split('__');
       count(kernel === '' || kernel === operator ? operator : `${operator} of ${kernel}`);
     }
   }

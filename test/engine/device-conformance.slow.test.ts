@@ -1,7 +1,9 @@
 /** Every model of the conformance suite has the loss and the gradients of the processor on a device, and the same bits each time. */
 import { expect } from 'vitest';
 import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
+import { inspectModel } from '../../src/engine/onnx/inspect.js';
 import { OnnxEngine } from '../../src/engine/onnx/onnx-engine.js';
+import { modelsOf } from '../../src/engine/onnx/step-loop.js';
 import { createStepModel, initialParameters, type StepModel } from '../../src/engine/step.js';
 import { tensorOf } from '../../src/model/slab.js';
 import { layers } from '../support/conformance-layers.js';
@@ -40,6 +42,9 @@ async function computed(step: StepModel, parameters: Float32Array, name: string)
   const gradients = new Map([[count, compileGradients(step, count)]]);
   const evaluations = new Map(isEvaluated ? [[count, compileEvaluation(step, count)]] : []);
   const model = { layout, fields, gradients, evaluations };
+  // Whatever the compiler writes, a worker that is sent it lets pass.
+  for (const { subgraphs } of [...gradients.values(), ...evaluations.values()])
+    for (const model of subgraphs.flatMap(modelsOf)) inspectModel(model);
   const engine = await withSlabs(layout, (slab) => new OnnxEngine(model, slab));
   fill(engine, example, parameters, count);
   // Parameters change from step to step, and a device has a copy of them.

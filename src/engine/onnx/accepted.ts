@@ -70,7 +70,7 @@ function refusal(graph: StepGraph, first: Error, check: (cut: CutGraph) => void)
   } catch (error) {
     message = (error as Error).message;
   }
-  const [, one, other] = /node \((\w+)(?:\/\w+)?\)|Name:\s?'(\w+)(?:\/\w+)?'/i.exec(message) ?? [];
+  const [, one, other] = /node \((\w+?)(?:__\w+)?\)|Name:\s?'(\w+?)(?:__\w+)?'/i.exec(message) ?? [];
   const [reason] = message.split('\n');
   return new UnsupportedModelError(
     `ONNX Runtime refuses the tfjs kernel ${one ?? other ?? 'of one of the layers'} (${reason})`,

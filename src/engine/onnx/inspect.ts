@@ -100,6 +100,8 @@ function readNode(bytes: Uint8Array): InspectedNode {
   readMessage(bytes, where, {
     1: many(nameField(where, push(inputs, limits.names, where))),
     2: many(nameField(where, push(outputs, limits.names, where))),
+    // Its own name, by which messages tell of it.
+    3: nameField(where, () => {}),
     4: nameField(where, (name) => {
       op = name;
     }),

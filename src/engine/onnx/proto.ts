@@ -104,7 +104,7 @@ function writeNode(writer: BinaryWriter, node: OnnxNode, named: boolean): void {
   for (const input of node.inputs) text(writer, 1, input);
   for (const output of node.outputs) text(writer, 2, output);
   // No two may have one name.
-  if (named) text(writer, 3, `${node.kernel ?? node.op}/${node.outputs[0]}`);
+  if (named) text(writer, 3, `${node.kernel ?? node.op}__${node.outputs[0]}`);
   text(writer, 4, node.op);
   for (const [name, value] of Object.entries(node.attributes)) {
     message(writer, 5, (w) => writeAttribute(w, name, value));
