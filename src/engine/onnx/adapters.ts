@@ -1,8 +1,6 @@
 /** The graphics cards that Vulkan's drivers name: ONNX Runtime tells nothing of the one that it takes. */
 import { createRequire } from 'node:module';
 
-type Koffi = typeof import('koffi');
-
 /** A card, as vkGetPhysicalDeviceProperties and vkGetPhysicalDeviceMemoryProperties have it. */
 export interface Adapter {
   readonly name: string;
@@ -24,7 +22,7 @@ const mostDevices = 16;
 export function vulkanAdapters(): Adapter[] | undefined {
   let library: import('koffi').LibraryHandle;
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
     library = koffi.load('libvulkan.so.1');
   } catch {
     return undefined;
