@@ -121,7 +121,7 @@ describe('the list', () => {
       epochs: 2,
       best: { metric: 'loss', value: 0.25 },
     });
-    expect((await read('api/runs')).keys).toContain('training.epochs');
+    await expect.poll(async () => (await read('api/runs')).keys).toContain('training.epochs');
     // A longer curve is told as that alone: there is nothing else to ask for.
     await eventually('curves', () => lines.join('').includes('event: grown'));
     const { length } = lines.join('');
