@@ -7,7 +7,7 @@ import { modelsOf } from '../../src/engine/onnx/step-loop.js';
 import { createStepModel, initialParameters, type StepModel } from '../../src/engine/step.js';
 import { tensorOf } from '../../src/model/slab.js';
 import { layers } from '../support/conformance-layers.js';
-import { losses, sequences } from '../support/conformance-losses.js';
+import { decoder, losses, sequences } from '../support/conformance-losses.js';
 import { type Case, fill, perturbed, relativeError, specOf, withSlabs } from '../support/engines.js';
 import { skipIf } from '../support/skip-if.js';
 import { holdDevice, onSwiftshader, swiftshaderMissing } from '../support/swiftshader.js';
@@ -17,18 +17,6 @@ const key = { seed: 5, step: 3, shard: 1 };
 
 holdDevice();
 
-const decoder: Case = {
-  layers: [
-    { tokenAndPositionEmbedding: { vocabulary: 7, width: 8, position: 'rotary' } },
-    { transformerDecoder: { heads: 2, feedForward: 16, normalization: 'rms' } },
-    { logits: { tied: true } },
-  ],
-  input: [5],
-  places: 5,
-  classes: 7,
-  loss: 'sparseCategoricalCrossentropy',
-  features: (random) => Math.floor(random() * 7),
-};
 const all: Record<string, Case> = { ...layers, ...sequences, ...losses, 'a decoder': decoder };
 // It has the operators of 1024 units on a sequence, and is so large that a driver in software takes longer for it than for all others.
 delete all['dense of 1024 and 2048 units'];

@@ -9,6 +9,7 @@ import { modelsOf } from '../../src/engine/onnx/step-loop.js';
 import { cutGraph } from '../../src/engine/onnx/subgraphs.js';
 import { createStepModel } from '../../src/engine/step.js';
 import { layers } from '../support/conformance-layers.js';
+import { decoder } from '../support/conformance-losses.js';
 import { type Case, createEngines, fill, relativeError, specOf } from '../support/engines.js';
 import { batchParts } from '../support/parts.js';
 
@@ -51,18 +52,7 @@ const cases: Record<string, Case> = {
     classes: 4,
     loss: 'sparseCategoricalCrossentropy',
   },
-  'a decoder': {
-    layers: [
-      { tokenAndPositionEmbedding: { vocabulary: 7, width: 8, position: 'rotary' } },
-      { transformerDecoder: { heads: 2, feedForward: 16, normalization: 'rms' } },
-      { logits: { tied: true } },
-    ],
-    input: [5],
-    places: 5,
-    classes: 7,
-    loss: 'sparseCategoricalCrossentropy',
-    features: (random) => Math.floor(random() * 7),
-  },
+  'a decoder': decoder,
   'a recurrent layer': layers.lstm!,
 };
 for (const [name, example] of Object.entries(cases)) {

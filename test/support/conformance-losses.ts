@@ -45,6 +45,20 @@ export const losses: Record<string, Case> = {
   'hinge on two classes': { layers: [{ dense: { units: 1 } }], input: [5], classes: 2, loss: 'hinge' },
 };
 
+/** A decoder of one block. */
+export const decoder: Case = {
+  layers: [
+    { tokenAndPositionEmbedding: { vocabulary: 7, width: 8, position: 'rotary' } },
+    { transformerDecoder: { heads: 2, feedForward: 16, normalization: 'rms' } },
+    { logits: { tied: true } },
+  ],
+  input: [5],
+  places: 5,
+  classes: 7,
+  loss: 'sparseCategoricalCrossentropy',
+  features: (random) => Math.floor(random() * 7),
+};
+
 /** Tokens in bytes, and a class to predict at each place. */
 const onTokens = (...layers: Case['layers']): Case => ({
   layers: [{ embedding: { inputDim: 7, outputDim: 4 } }, ...layers],
