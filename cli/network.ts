@@ -1,4 +1,5 @@
 /** Options of commands that listen or call: ports, and certificates in PEM. */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ConfigError } from '../src/errors.js';
 import { wholeNumber } from './running.js';
@@ -12,10 +13,41 @@ interface PairFlags {
   readonly tlsKey?: string;
 }
 
-/** Certificate and key, or neither. @throws ConfigError when one is missing or cannot be read */
+/** Certificate and key, or neither. @throws ConfigError when one is missing, cannot be read, or does not belong to the other */
 export function pair(flags: PairFlags) {
   const files = filesOf(flags);
-  return files && { cert: pem('--tls-cert', files.cert), key: pem('--tls-key', files.key) };
+  if (!files) return undefined;
+  const [cert, key] = [pem('--tls-cert', files.cert), pem('--tls-key', files.key)];
+  checkPair(files, cert, key);
+  return { cert, key };
+}
+
+function checkPair(files: { readonly cert: string; readonly key: string }, cert: string, key: string): void {
+  if (/BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(key)) {
+    throw new ConfigError(
+      `--tls-key ${files.key}: is encrypted by a passphrase, for which nobody is asked`,
+      `write it without one: openssl pkey -in ${files.key} -out plain-key.pem`,
+    );
+  }
+  const certificate = held(`--tls-cert ${files.cert}: holds no certificate`, () => new X509Certificate(cert));
+  const privateKey = held(`--tls-key ${files.key}: holds no private key`, () => createPrivateKey(key));
+  if (certificate.checkPrivateKey(privateKey)) return;
+  throw new ConfigError(
+    `--tls-key ${files.key}: is not the key of the certificate --tls-cert ${files.cert}`,
+    'give the key that this certificate was made for',
+  );
+}
+
+/** @throws ConfigError saying what is not there */
+function held<T>(missing: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new ConfigError(
+      `${missing} (${(error as Error).message})`,
+      'name the certificate by --tls-cert and its private key by --tls-key, both in PEM',
+    );
+  }
 }
 
 function filesOf({ tlsCert: cert, tlsKey: key }: PairFlags) {

@@ -74,7 +74,8 @@ function checkUnfinished(folder: string, { state }: Checkpoint, config: RunConfi
 const free = [
   ...['name', 'checkpoint', 'data', 'evaluation', 'track'],
   ...['logEvery', 'earlyStopping', 'recompute'].map((key) => `training.${key}`),
-  ...['allReduce', 'placement', 'silence', 'grace', 'stragglerFactor'].map((key) => `cluster.${key}`),
+  ...['allReduce', 'transport', 'optimizerState', 'placement'].map((key) => `cluster.${key}`),
+  ...['silence', 'grace', 'stragglerFactor'].map((key) => `cluster.${key}`),
 ];
 
 /** @throws ConfigError listing the values that differ */
@@ -82,7 +83,10 @@ function checkConfig({ path, state }: Checkpoint, config: RunConfig): void {
   // An older checkpoint does not have what has become a key since: its default is how it was.
   const [before, now] = [defineConfig(state.config), config].map((each) => leaves(JSON.parse(JSON.stringify(each))));
   const allowed = isPlanned(config.schedule) ? free : [...free, 'training.epochs'];
-  const isFree = (key: string) => allowed.some((prefix) => key === prefix || key.startsWith(`${prefix}.`));
+  // MPI's own order of sums would make the bits depend on the workers from here on; to leave it costs nothing.
+  const isFree = (key: string) =>
+    allowed.some((prefix) => key === prefix || key.startsWith(`${prefix}.`)) &&
+    !(key === 'cluster.allReduce' && now.get(key) === '"mpi"');
   const changed = [...new Set([...before.keys(), ...now.keys()])].filter(
     (key) => before.get(key) !== now.get(key) && !isFree(key),
   );

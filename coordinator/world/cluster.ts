@@ -20,6 +20,7 @@ import { asProse } from '../../src/wire/checks.js';
 import { runIsOver } from '../../src/wire/messages.js';
 import type { Trainer } from '../training/trainer.js';
 import { systemClock } from './clock.js';
+import { localSummary } from './outer-step.js';
 import { type OwnState, StateLostError } from './own-state.js';
 import type { ReplicaKeeper } from './replica-keeper.js';
 import { type RoundResult, runRound } from './round.js';
@@ -56,14 +57,6 @@ export interface ClusterParts {
 /** More than a round has, as a rule: frames have a byte for the number of an attempt. */
 const attemptsEach = 8;
 
-const localSummary = ({ steps, replicas, parts = 1, overlap = 0, quantize }: OuterStep) => ({
-  steps: steps * parts,
-  replicas,
-  parts,
-  overlap,
-  quantize: quantize ?? null,
-});
-
 export class Cluster implements Trainer {
   readonly parameters: Float32Array;
   readonly slots: readonly Float32Array[];
@@ -88,6 +81,8 @@ export class Cluster implements Trainer {
   #steps = 0;
   /** How often steps had to be computed again. */
   #rewinds = 0;
+  /** Whether there was a round of factors or of local steps, behind their warm-up. */
+  #isWarm = false;
   /** Fewest bytes of gradients that the steps so far could have sent. */
   #fewestBytes = 0;
 
@@ -237,10 +232,10 @@ export class Cluster implements Trainer {
       fewestBytesPerStep: this.#fewestBytes / steps,
       reproducible: isReproducible(),
       precision: round.precision,
-      rank: round.compression?.rule.rank ?? null,
+      rank: this.#isWarm ? (round.compression?.rule.rank ?? null) : null,
       sums: round.algorithm === 'mpi' ? 'mpi' : 'tree',
       optimizerState: sharding ? 'sharded' : 'replicated',
-      local: outer ? localSummary(outer) : null,
+      local: outer && this.#isWarm ? localSummary(outer) : null,
     });
   }
 
@@ -263,6 +258,7 @@ export class Cluster implements Trainer {
     const { compression } = settings;
     // Steps of the warm-up travel whole, and leave no factors.
     const isWhole = compression !== undefined && plan.task.round < compression.rule.warmUpSteps;
+    this.#isWarm ||= keeper !== undefined || (compression !== undefined && !isWhole);
     const { bytes, precision } = {
       ...settings,
       ...(isWhole && { bytes: compression.wholeBytes }),

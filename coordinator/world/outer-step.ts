@@ -1,5 +1,6 @@
 /** What `cluster.sync.local` of a config comes to: the replicas of a round, and the optimizer that applies what they move by. */
-import type { SyncConfig } from '../../src/config/cluster.js';
+import type { ClusterConfig, SyncConfig } from '../../src/config/cluster.js';
+import type { Geometry } from '../../src/data/geometry.js';
 import { planLocalRounds } from '../../src/data/local-rounds.js';
 import { ConfigError } from '../../src/errors.js';
 import { plural } from '../../src/ground/units.js';
@@ -41,4 +42,27 @@ export function localOptions(
 ): LocalOptions | undefined {
   if (!outer) return undefined;
   return { ...outer, optimizer, clipNorm };
+}
+
+/** As the summary of a run tells it. */
+export const localSummary = ({ steps, replicas, parts = 1, overlap = 0, quantize }: OuterStep) => ({
+  steps: steps * parts,
+  replicas,
+  parts,
+  overlap,
+  quantize: quantize ?? null,
+});
+
+/** What to tell of a warm-up that the run ends in. */
+export function warmUpWarning(
+  { sync, compression }: Pick<ClusterConfig, 'sync' | 'compression'>,
+  { epochs, stepsPerEpoch }: Geometry,
+): string | undefined {
+  const [key, asked] = sync === 'step' ? ['compression.powerSgd', compression?.powerSgd] : ['sync.local', sync.local];
+  const steps = epochs * stepsPerEpoch;
+  if (!asked || asked.warmUpSteps < steps) return undefined;
+  return (
+    `cluster.${key}.warmUpSteps: ${asked.warmUpSteps} of a run of ${plural(steps, 'step')}: all of it is warm-up, ` +
+    'and the rest of that section is without effect; set fewer'
+  );
 }

@@ -22,7 +22,7 @@ import { systemClock } from './clock.js';
 import { Cluster } from './cluster.js';
 import { JoinLimits } from './join-limits.js';
 import { type ListeningPlace, listeningEvent, tokenWarning } from './listening.js';
-import { localOptions, outerStep } from './outer-step.js';
+import { localOptions, outerStep, warmUpWarning } from './outer-step.js';
 import { AppliedState, FetchedState, type OwnState } from './own-state.js';
 import { Pace } from './pace.js';
 import { Provision, packSupplies, type Supplies } from './provision.js';
@@ -168,8 +168,9 @@ async function open(
     isEncrypted: tls !== undefined,
     minimum: workers.first,
   };
-  const warning = tokenWarning(place);
-  if (warning) report({ event: 'warning', message: warning });
+  for (const message of [tokenWarning(place), warmUpWarning(config, options.geometry)]) {
+    if (message !== undefined) report({ event: 'warning', message });
+  }
   return new Cluster({
     options,
     pool,

@@ -290,8 +290,11 @@ skipIf(!hasOpenssl && 'there is no openssl to make certificates with').describe(
 
   it('files that are no certificates end it before anything is written', async () => {
     const cases: [string[], RegExp][] = [
-      [['--tls-cert', path('bad.pem'), '--tls-key', path('worker.key')], /the TLS certificate and key cannot be used/],
-      [['--tls-cert', path('worker.cert'), '--tls-key', path('coordinator.key')], /the TLS certificate and key cannot/],
+      [['--tls-cert', path('bad.pem'), '--tls-key', path('worker.key')], /--tls-cert .*bad\.pem: holds no certificate/],
+      [
+        ['--tls-cert', path('worker.cert'), '--tls-key', path('coordinator.key')],
+        /is not the key of the certificate --tls-cert/,
+      ],
       [['--tls-cert', path('worker.cert')], /--tls-key is missing/],
       [['--tls-cert', path('folder'), '--tls-key', path('worker.key')], /cannot be read/],
       [['--tls-cert', file, '--tls-key', path('worker.key')], /is not in PEM/],

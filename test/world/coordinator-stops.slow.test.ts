@@ -176,8 +176,14 @@ it('the precision on the wire is part of a run, and stays', async () => {
   expect(events.find(({ event }) => event === 'summary')).toMatchObject({ precision: 'bfloat16' });
   const changed = resumeCoordinating(run, { threads: 1, minWorkers: 0, set: ['cluster.precision=float32'] });
   await expect(changed).rejects.toThrow('cluster.precision: "bfloat16" in the checkpoint, "float32" now');
-  // How the run travels otherwise is free.
-  const more = ['cluster.allReduce=star', 'cluster.placement=stream', 'cluster.silence=3'];
+  const byMpi = ['cluster.transport=mpi', 'cluster.allReduce=mpi', 'cluster.precision=float32'];
+  await expect(resumeCoordinating(run, { set: byMpi })).rejects.toThrow(
+    'cluster.allReduce: "auto" in the checkpoint, "mpi" now',
+  );
+  // How the run travels otherwise is free, and who has which state.
+  await expect(resumeCoordinating(run, { set: byMpi.slice(0, 1) })).rejects.toThrow('not of an MPI job');
+  const how = ['cluster.allReduce=star', 'cluster.optimizerState=sharded'];
+  const more = [...how, 'cluster.placement=stream', 'cluster.silence=3'];
   expect((await resumeCoordinating(run, { threads: 1, minWorkers: 0, set: more })).interrupted).toBe(false);
   expect(existsSync(join(run, 'coordinator.json'))).toBe(true);
 });

@@ -138,6 +138,11 @@ describe('a run', () => {
     theirs.forEach((value, i) => {
       expect(ours[i]).toBeCloseTo(value, 5);
     });
+    // Nor does it take any where all of the run is warm-up, which is said.
+    const { end, events } = await alone(file, [...plain, 'cluster.sync.local.warmUpSteps=5']);
+    expect(end.sha256).toBe(b.end.sha256);
+    expect(eventOf(events, 'summary').local).toBeNull();
+    expect(eventOf(events, 'warning').message).toContain('warmUpSteps: 5 of a run of 5 steps: all of it is warm-up');
   });
 
   it('that diverges changes nothing, and says so', async () => {
