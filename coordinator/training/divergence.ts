@@ -1,54 +1,74 @@
 /** Says when and why a run blew up. */
 import { DivergedError } from '../../src/errors.js';
+import { plural } from '../../src/ground/units.js';
 
-/**
- * The error of a run whose loss or gradient stopped being finite.
- *
- * @param losses mean loss of every step that this process saw; the last is that of the step that failed
- * @param stepsBefore steps of the run before those
- * @param learningRate of that step
- * @param saved where the last finite parameters are; null where they could not be written
- * @param overflowed an update made the parameters themselves not finite
- */
-export function divergence(
-  losses: readonly number[],
-  stepsBefore: number,
-  learningRate: number,
-  saved: string | null,
-  overflowed: boolean,
-): DivergedError {
+interface FailedSteps {
+  /** Mean loss of every step that this process saw; the last is that of the step that failed. */
+  readonly losses: readonly number[];
+  /** Steps of the run before those. */
+  readonly stepsBefore: number;
+  /** Of the step that failed. */
+  readonly learningRate: number;
+  /** Where the last finite parameters are; null where they could not be written. */
+  readonly saved: string | null;
+  /** An update made the parameters themselves not finite. */
+  readonly overflowed: boolean;
+  /** Steps that overflowed before and were skipped; undefined where products are float32. */
+  readonly skippedSteps?: number;
+}
+
+/** The error of a run whose loss or gradient stopped being finite. */
+export function divergence(failed: FailedSteps): DivergedError {
+  const { losses, stepsBefore, saved, overflowed, skippedSteps } = failed;
   const step = stepsBefore + losses.length;
   const last = losses[losses.length - 1];
   const cause = overflowed ? 'the update overflowed' : 'the gradient is not finite';
   const what = Number.isFinite(last) ? cause : `the loss is ${last}`;
-  const why = overflowed && Number.isFinite(last) ? 'A single step was far too large' : history(losses, stepsBefore);
-  const problem = `the run diverged at step ${step}: ${what}. ${why}`;
-  const remedy = [
-    `try a learning rate of ${Number((learningRate / 10).toPrecision(2))} instead of ${Number(learningRate.toPrecision(3))}`,
-    'clip the gradient (--set training.clipNorm=1)',
-    'or warm up (`schedule: { constant: { warmupSteps: 100 } }`).',
-    `The ${overflowed ? 'last finite parameters' : `parameters before step ${step}`} ${saved === null ? 'could not be saved' : `are in ${saved}`}`,
-  ];
-  return new DivergedError(problem, remedy.join(', ').replace('., ', '. '));
+  const scaled = skippedSteps
+    ? `, after ${plural(skippedSteps, 'step')} that overflowed in float16 and were skipped`
+    : '';
+  const why = overflowed && Number.isFinite(last) ? 'A single step was far too large' : history(failed);
+  const problem = `the run diverged at step ${step}: ${what}${scaled}. ${why}`;
+  const kept = overflowed ? 'last finite parameters' : `parameters before step ${step}`;
+  return new DivergedError(
+    problem,
+    `${remedy(failed)}. The ${kept} ${saved === null ? 'could not be saved' : `are in ${saved}`}`,
+  );
 }
 
-function history(losses: readonly number[], stepsBefore: number): string {
-  const before = losses.slice(0, -1);
-  if (before.length === 0) {
-    if (stepsBefore > 0) return 'It was the first step after the run was resumed';
-    return 'It was so from the start: look for values in the data that are not finite or far too large';
+/** Whether no step was ever taken, so that no learning rate is to blame. */
+const isFromStart = ({ losses, stepsBefore, overflowed, skippedSteps = 0 }: FailedSteps) =>
+  !overflowed && stepsBefore === 0 && losses.length - 1 === skippedSteps;
+
+function remedy(failed: FailedSteps): string {
+  const { learningRate, skippedSteps } = failed;
+  const float32 = skippedSteps === undefined ? [] : ['train in float32 (--set training.precision=float32)'];
+  if (isFromStart(failed)) return ['look at the ranges of the data (`lockstep doctor data`)', ...float32].join(', or ');
+  const rate = `try a learning rate of ${Number((learningRate / 10).toPrecision(2))} instead of ${Number(learningRate.toPrecision(3))}`;
+  const warmUp = 'or warm up (`schedule: { constant: { warmupSteps: 100 } }`)';
+  return [rate, 'clip the gradient (--set training.clipNorm=1)', ...float32, warmUp].join(', ');
+}
+
+/** How the loss came to it. Steps that were skipped may have none. */
+function history(failed: FailedSteps): string {
+  const { losses, stepsBefore, skippedSteps } = failed;
+  if (isFromStart(failed)) {
+    const range = skippedSteps === undefined ? '' : ' (float16 ends at 65504)';
+    return `It was so from the start: look for values in the data that are not finite or far too large${range}`;
   }
-  let lowest = 0;
-  before.forEach((loss, i) => {
-    if (loss < before[lowest]) lowest = i;
-  });
-  const grown = before.length - 1 - lowest;
-  const [low, high] = [before[lowest], before[before.length - 1]].map((loss) => loss.toPrecision(4));
-  if (grown < 2 || before[before.length - 1] < 10 * Math.abs(before[lowest])) {
-    return `The loss was ${high} one step earlier: a single step was too large, or its batch holds bad values`;
+  const finite = losses
+    .slice(0, -1)
+    .flatMap((loss, i) => (Number.isFinite(loss) ? { loss, step: stepsBefore + i + 1 } : []));
+  const last = finite.at(-1);
+  if (!last) return `It was so from the ${stepsBefore > 0 ? 'first step after the run was resumed' : 'start'}`;
+  const lowest = finite.reduce((least, at) => (at.loss < least.loss ? at : least));
+  const [low, high] = [lowest, last].map(({ loss }) => loss.toPrecision(4));
+  if (last.step - lowest.step < 2 || last.loss < 10 * Math.abs(lowest.loss)) {
+    const when = last.step === stepsBefore + losses.length - 1 ? 'one step earlier' : `at step ${last.step}`;
+    return `The loss was ${high} ${when}: a single step was too large, or its batch holds bad values`;
   }
   return (
-    `The loss grew from ${low} at step ${stepsBefore + lowest + 1} to ${high} at step ${stepsBefore + before.length}: each step overshoots the minimum ` +
+    `The loss grew from ${low} at step ${lowest.step} to ${high} at step ${last.step}: each step overshoots the minimum ` +
     'by more than it gains, because the learning rate is too large for the curvature of the loss'
   );
 }

@@ -273,7 +273,8 @@ export class TrainingLoop {
     const overflowed = !trainer.isFinite;
     if (overflowed) trainer.replaceParameters(this.#finite);
     const saved = await saveRunModel(this.#run, 'last-good', trainer.updateEvaluated());
-    throw divergence(this.#losses, this.#stepsBefore, this.#learningRate(step), saved, overflowed);
+    const [losses, stepsBefore, learningRate] = [this.#losses, this.#stepsBefore, this.#learningRate(step)];
+    throw divergence({ losses, stepsBefore, learningRate, saved, overflowed, ...scaleAfter(trainer) });
   }
 
   #checkpoint(): Promise<void> {
@@ -289,9 +290,8 @@ export class TrainingLoop {
 
   /** Space may have been freed since. */
   async #retryBest(): Promise<void> {
-    const { folder, unwritten } = this.#run;
-    if (!this.#bestParameters || !unwritten.has(join(folder, 'best'))) return;
-    await saveRunModel(this.#run, 'best', this.#bestParameters);
+    const [best, unwritten] = [this.#bestParameters, this.#run.unwritten.has(join(this.#run.folder, 'best'))];
+    if (best && unwritten) await saveRunModel(this.#run, 'best', best);
   }
 
   #learningRate(step: number): number {

@@ -107,9 +107,23 @@ it('stays near float32 for twenty steps of a decoder', async () => {
   for (const [i, loss] of wanted.entries()) expect(Math.abs(actual[i]! / loss - 1)).toBeLessThan(1e-3);
 });
 
-it('ends as diverged where the loss overflows whatever its scale is, and keeps the parameters', async () => {
-  const run = trained(file, ['optimizer.adam.learningRate=1e30', 'training.epochs=60'], out);
-  await expect(run).rejects.toMatchObject({ code: 'LOCKSTEP_DIVERGED' });
+it('ends as diverged where the loss overflows whatever its scale is, keeps the parameters, and tells apart a rate and data that are too large', async () => {
+  const end = (set: string[]) => trained(file, [...set, 'training.epochs=60'], out);
+  await expect(end(['optimizer.adam.learningRate=1e30'])).rejects.toMatchObject({
+    code: 'LOCKSTEP_DIVERGED',
+    problem: expect.stringMatching(
+      / the loss is Infinity, after \d+ steps that overflowed in float16 .* The loss was \d/,
+    ),
+    remedy: expect.stringMatching(/^try a learning rate of 1e\+29 .* float32 /),
+  });
+  const large = join(folder, 'large.mjs');
+  writeFileSync(large, 'export default () => Array(8).fill({ features: [1e30], target: 1 });');
+  await expect(end([`data.file=${large}`, 'training.batchSize=2'])).rejects.toMatchObject({
+    problem: expect.stringMatching(
+      /at step 17: .* after 16 steps .* It was so from the start: look for values in the data/,
+    ),
+    remedy: expect.stringMatching(/^look at the ranges of the data .* float32 /),
+  });
 });
 
 it('is refused where steps are not computed in float16', async () => {
