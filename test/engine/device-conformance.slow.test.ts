@@ -10,12 +10,10 @@ import { layers } from '../support/conformance-layers.js';
 import { decoder, losses, sequences } from '../support/conformance-losses.js';
 import { type Case, fill, perturbed, relativeError, specOf, withSlabs } from '../support/engines.js';
 import { skipIf } from '../support/skip-if.js';
-import { holdDevice, onSwiftshader, swiftshaderMissing } from '../support/swiftshader.js';
+import { onSwiftshader, swiftshaderMissing } from '../support/swiftshader.js';
 
 const { it } = skipIf(swiftshaderMissing);
 const key = { seed: 5, step: 3, shard: 1 };
-
-holdDevice();
 
 const all: Record<string, Case> = { ...layers, ...sequences, ...losses, 'a decoder': decoder };
 // It has the operators of 1024 units on a sequence, and is so large that a driver in software takes longer for it than for all others.

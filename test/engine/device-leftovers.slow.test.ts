@@ -1,6 +1,7 @@
 /** What a device does not compute by itself is told by name; its step is known by the same hash as the processor's. */
 import { expect } from 'vitest';
 import { chooseEngine, graphHash } from '../../coordinator/prepare/choose-engine.js';
+import { mostUnrolledSteps } from '../../src/engine/onnx/rewrites/unrolled-loops.js';
 import { createStepModel } from '../../src/engine/step.js';
 import { layers } from '../support/conformance-layers.js';
 import { losses, sequences } from '../support/conformance-losses.js';
@@ -21,13 +22,18 @@ async function chosen(example: Case) {
   return { hash: graphHash(engine), warnings };
 }
 
-it('nodes by their operators and kernels, and the loops of recurrent layers', async () => {
+it('nodes by their operators and kernels, and the loops of recurrent layers over long sequences', async () => {
   const { warnings } = await onSwiftshader(() => chosen(layers.globalMaxPooling2d!));
   expect(warnings).toEqual([
     expect.stringMatching(/^WebGPU leaves these to the processor, .*: IsNaN of Max; .*--device cpu/),
   ]);
-  const gru = await onSwiftshader(() => chosen(sequences['embedding, gru, timeDistributed softmax']!));
+  const long = { layers: [{ gru: { units: 2 } }], input: [mostUnrolledSteps + 1, 1], target: [2] };
+  const gru = await onSwiftshader(() => chosen(long));
   expect(gru.warnings).toEqual([expect.stringContaining(': loop of a recurrent layer (2 times), Sign (2 times);')]);
+  const { warnings: unrolled } = await onSwiftshader(() =>
+    chosen(sequences['embedding, gru, timeDistributed softmax']!),
+  );
+  expect(unrolled).toEqual([]);
   const { warnings: none } = await onSwiftshader(() => chosen(layers['dense fused with selu']!));
   expect(none).toEqual([]);
 });

@@ -1,5 +1,6 @@
 /** Steps that stay on a device: what they come to beside those of the processor, and what crosses between the two. */
 import { expect, vi } from 'vitest';
+import type { LayerConfig } from '../../src/config/model.js';
 import { optimizerSchema } from '../../src/config/optimizer.js';
 import { epochOrder } from '../../src/data/sampler.js';
 import { OnnxLibrary } from '../../src/engine/onnx/library.js';
@@ -25,6 +26,9 @@ const order = epochOrder(
   3,
   0,
 );
+
+/** Six steps of 48 numbers, over which a layer goes. */
+const recurrent: LayerConfig[] = [{ reshape: { targetShape: [6, 48] } }, { lstm: { units: 8 } }];
 
 /** What the three steps of an epoch leave, taken by threads of the processor. */
 async function onProcessor(setup: Awaited<ReturnType<typeof poolSetup>>) {
@@ -77,10 +81,10 @@ async function onDevice({ options, parameters }: Awaited<ReturnType<typeof poolS
 }
 
 it('comes to what threads come to, with one tensor a step that comes back', async () => {
-  const expected = await poolSetup();
+  const expected = await poolSetup(recurrent);
   const wanted = await onProcessor(expected);
   await expected.close();
-  const actual = await onSwiftshader(async () => onDevice(await poolSetup()));
+  const actual = await onSwiftshader(async () => onDevice(await poolSetup(recurrent)));
   expect(relativeError(actual.losses, wanted.losses)).toBeLessThan(1e-5);
   expect(relativeError(actual.norms, wanted.norms)).toBeLessThan(1e-4);
   expect(relativeError(actual.gradient, wanted.gradient)).toBeLessThan(1e-3);

@@ -55,8 +55,11 @@ function randomImages(count: number): Examples {
   });
 }
 
-/** Batch normalization, dropout, augmentation, weights, Adam, and a last batch whose last shard is smaller than the others. */
-export async function poolSetup(): Promise<PoolSetup> {
+/**
+ * Batch normalization, dropout, augmentation, weights, Adam, and a last batch whose last shard is smaller than the others.
+ * @param middle layers before the last but one
+ */
+export async function poolSetup(middle: readonly LayerConfig[] = []): Promise<PoolSetup> {
   const examples = randomImages(200);
   const training = 90;
   const geometry = planGeometry(
@@ -70,6 +73,7 @@ export async function poolSetup(): Promise<PoolSetup> {
     { activation: { activation: 'relu' } },
     { flatten: {} },
     { dropout: { rate: 0.3 } },
+    ...middle,
     { dense: { units: 32 } },
     { dense: { units: classes } },
   ];

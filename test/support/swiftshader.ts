@@ -1,8 +1,5 @@
 /** SwiftShader, a graphics card in software that Debian's Chromium carries: slow, and a real device to be correct on. */
 import { existsSync } from 'node:fs';
-import { afterAll, beforeAll } from 'vitest';
-import { encodeModel } from '../../src/engine/onnx/proto.js';
-import { createSession, type Session } from '../../src/engine/onnx/runtime.js';
 
 const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
@@ -27,20 +24,4 @@ export async function onSwiftshader<T>(body: () => Promise<T>): Promise<T> {
       else process.env[name] = before[name];
     }
   }
-}
-
-/**
- * Lets the tests of a file compile each shader once, which takes longer than to compute with it: ONNX Runtime forgets what it compiled for a
- * device with the last session there, and this one stays.
- */
-export function holdDevice(): void {
-  let held: Session | undefined;
-  beforeAll(async () => {
-    if (swiftshaderMissing) return;
-    const port = (name: string) => ({ name, type: 'float32' as const, shape: [1] });
-    const nodes = [{ op: 'Relu', inputs: ['x'], outputs: ['y'], attributes: {} }];
-    const model = encodeModel({ nodes, constants: [], inputs: [port('x')], outputs: [port('y')] });
-    held = await onSwiftshader(async () => createSession(model));
-  });
-  afterAll(() => held?.release());
 }

@@ -10,6 +10,7 @@ import { chosenProvider } from './providers.js';
 import { inBlocks } from './rewrites/blocked-products.js';
 import { deviceRules } from './rewrites/device-rules.js';
 import { rewritten } from './rewrites/rewrite.js';
+import { unrolledLoops } from './rewrites/unrolled-loops.js';
 import { checkRuns } from './runtime.js';
 import { modelsOf } from './step-loop.js';
 import { type CutGraph, cutGraph } from './subgraphs.js';
@@ -26,8 +27,10 @@ export interface AcceptedGraph extends CutGraph {
 /** A graph for the chosen provider. */
 function provided(traced: StepGraph, precision: Precision): StepGraph {
   const { inPlace } = chosenProvider();
-  if (precision === 'float32') return inPlace ? inBlocks(traced) : rewritten(traced, deviceRules);
-  return inPlace ? halfProducts(traced, false) : halfProducts(rewritten(traced, deviceRules), true);
+  if (precision === 'float32') return inPlace ? inBlocks(traced) : rewritten(traced, [...deviceRules, unrolledLoops]);
+  if (inPlace) return halfProducts(traced, false);
+  // Products inside of loops stay in float32, as on processors.
+  return rewritten(halfProducts(rewritten(traced, deviceRules), true), [unrolledLoops]);
 }
 
 /**

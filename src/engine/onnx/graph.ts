@@ -8,9 +8,9 @@ import {
   type OnnxGraph,
   type OnnxNode,
   type OnnxValue,
+  type TracedLoop,
 } from './proto.js';
 import { reachable } from './reachable.js';
-import type { Loop } from './step-loop.js';
 import type { Storage, StoredValue } from './storage.js';
 
 /** Domain of the nodes that are our own kernels. */
@@ -106,7 +106,7 @@ export class GraphBuilder {
     outputs: number,
     attributes: Record<string, Attribute> = {},
     domain?: string,
-    loop?: (names: readonly string[]) => Loop,
+    loop?: (names: readonly string[]) => TracedLoop,
   ): string[] {
     const names = Array.from({ length: outputs }, () => `${this.#prefix}t${this.#names++}`);
     const node = { op, inputs, outputs: names, attributes, domain, ...this.origin, loop: loop?.(names) };

@@ -5,6 +5,9 @@ import type { Loop } from './step-loop.js';
 export type ElementType = 'float32' | 'int32' | 'int64' | 'bool' | 'uint8';
 export type Attribute = number | string | readonly (number | string)[] | { float: number };
 
+/** A loop of ours before its sessions are encoded. */
+export type TracedLoop = Loop<{ readonly graph: OnnxGraph }>;
+
 export interface OnnxNode {
   readonly op: string;
   readonly domain?: string;
@@ -17,7 +20,7 @@ export interface OnnxNode {
   /** Number of the block of layers that it is in (see model/layer-blocks.ts); undefined outside of the model's forward pass. */
   readonly layerBlock?: number;
   /** Of a loop of ours, which is no operator of ONNX. */
-  readonly loop?: Loop;
+  readonly loop?: TracedLoop;
 }
 
 export interface OnnxValue {

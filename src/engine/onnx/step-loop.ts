@@ -22,14 +22,15 @@ export interface LoopView {
 /** A view, by the name of the input or output that is tied to it. */
 type TiedPort = readonly [name: string, view: LoopView];
 
-/** What runs in each step. */
-export type LoopPart =
-  | {
-      readonly kind: 'session';
-      readonly bytes: Uint8Array;
-      readonly inputs: readonly TiedPort[];
-      readonly outputs: readonly TiedPort[];
-    }
+interface LoopSession {
+  readonly kind: 'session';
+  readonly inputs: readonly TiedPort[];
+  readonly outputs: readonly TiedPort[];
+}
+
+/** What runs in each step. @typeParam Body what a session computes: a model, or its nodes while the graph is made (proto.ts) */
+export type LoopPart<Body = { readonly bytes: Uint8Array }> =
+  | (LoopSession & Body)
   | {
       readonly kind: 'kernel';
       readonly kernel: 'lstmGates';
@@ -38,16 +39,16 @@ export type LoopPart =
       readonly numbers: readonly number[];
     };
 
-export interface Loop {
+export interface Loop<Body = { readonly bytes: Uint8Array }> {
   readonly steps: number;
   /** What views hold before step 0: another tensor, or zeros. */
   readonly begins: readonly { readonly view: LoopView; readonly from?: string }[];
   /** What is done in each step, in this order. */
-  readonly parts: readonly LoopPart[];
+  readonly parts: readonly LoopPart<Body>[];
 }
 
 /** The loop on tensors of other names. */
-export function renamedLoop({ steps, begins, parts }: Loop, rename: (name: string) => string): Loop {
+export function renamedLoop<Body>({ steps, begins, parts }: Loop<Body>, rename: (name: string) => string): Loop<Body> {
   const moved = (view: LoopView): LoopView => ({ ...view, tensor: rename(view.tensor) });
   const tied = (ports: readonly TiedPort[]) => ports.map(([name, view]): TiedPort => [name, moved(view)]);
   return {

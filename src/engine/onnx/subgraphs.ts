@@ -3,7 +3,7 @@
  * Runtime the subgraph that depends on that tensor. A model without such kernels is one subgraph.
  */
 import { kernelDomain, type StepGraph } from './graph.js';
-import { encodeModel, type OnnxNode, type OnnxValue } from './proto.js';
+import { encodeModel, type OnnxNode, type OnnxValue, type TracedLoop } from './proto.js';
 import type { Loop } from './step-loop.js';
 
 /** A part of a step's graph, as plain data: nodes for a session, or one call of a kernel. They hand tensors on by name. */
@@ -145,7 +145,7 @@ export function cutGraph(graph: StepGraph, named = false): CutGraph {
     )) {
       written.push(...outputs.map((name) => declared.get(name)!));
       if (loop) {
-        subgraphs.push({ kind: 'loop', ...loop, inputs, outputs });
+        subgraphs.push({ kind: 'loop', ...encodedLoop(loop), inputs, outputs });
         continue;
       }
       subgraphs.push({ kind: 'kernel', kernel, inputs, outputs, numbers: attributes.numbers as readonly number[] });
@@ -173,6 +173,15 @@ export function cutGraph(graph: StepGraph, named = false): CutGraph {
   }
   return { subgraphs, written };
 }
+
+const encodedLoop = (loop: TracedLoop): Loop => ({
+  ...loop,
+  parts: loop.parts.map((part) => {
+    if (part.kind === 'kernel') return part;
+    const { kind, graph, inputs, outputs } = part;
+    return { kind, bytes: encodeModel(graph), inputs, outputs };
+  }),
+});
 
 function lookUp(name: string, ...known: ReadonlyMap<string, OnnxValue>[]): OnnxValue {
   for (const values of known) {

@@ -1,7 +1,9 @@
 /** The graph of one step of a loop: its inputs and outputs are views of what the loop reads and writes. */
 
-import { encodeModel, type OnnxConstant, type OnnxNode, type OnnxValue } from '../proto.js';
-import type { LoopPart, LoopView } from '../step-loop.js';
+import type { OnnxConstant, OnnxNode, OnnxValue, TracedLoop } from '../proto.js';
+import type { LoopView } from '../step-loop.js';
+
+export type TracedPart = TracedLoop['parts'][number];
 
 export class LoopStep {
   readonly #nodes: OnnxNode[] = [];
@@ -50,12 +52,12 @@ export class LoopStep {
     return name;
   }
 
-  session(): LoopPart {
+  session(): Extract<TracedPart, { kind: 'session' }> {
     const ports = (views: readonly (readonly [string, LoopView])[]): OnnxValue[] =>
       views.map(([name, { shape }]) => ({ name, type: 'float32', shape }));
     const [inputs, outputs] = [this.#inputs, this.#outputs];
     const graph = { nodes: this.#nodes, constants: this.#constants, inputs: ports(inputs), outputs: ports(outputs) };
-    return { kind: 'session', bytes: encodeModel(graph, { name: 'step', metadata: {} }), inputs, outputs };
+    return { kind: 'session', graph, inputs, outputs };
   }
 }
 

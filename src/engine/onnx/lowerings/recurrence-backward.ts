@@ -2,9 +2,9 @@
 
 import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder } from '../graph.js';
-import { eachSlot, inEveryStep, type LoopPart, type LoopView } from '../step-loop.js';
+import { eachSlot, inEveryStep, type LoopView } from '../step-loop.js';
 import type { StoredValue } from '../storage.js';
-import { LoopStep } from './loop-step.js';
+import { LoopStep, type TracedPart } from './loop-step.js';
 import type { KernelCall, Lowering } from './lowering.js';
 import { seenAs } from './pieces.js';
 import { beginsOf, cutOut, isZero, looped, type Named, recurrence, startsOf, stateViews } from './recurrence-parts.js';
@@ -98,7 +98,7 @@ function byKernel(graph: GraphBuilder, pieces: BackwardPieces): StoredValue[] {
     const before = isDropped ? step.mul(product, step.read(inEveryStep(named('drop'), state))) : product;
     step.write(before, dh);
     const values = ['input', 'forget', 'candidate', 'output', 'shown'].map((key) => back(named, key));
-    const gates: LoopPart = {
+    const gates: TracedPart = {
       kind: 'kernel',
       kernel: 'lstmGates',
       views: [...values, pieces.backOf(named, 'c'), dh, hasLater ? back(named, 'later') : dh, dc, sums, rows],

@@ -4,7 +4,8 @@ import { elements } from '../../../ground/elements.js';
 import { stateNames } from '../../../model/recurrent-parts.js';
 import type { GraphBuilder } from '../graph.js';
 import { kernelDomain } from '../graph.js';
-import { eachSlot, type Loop, type LoopView } from '../step-loop.js';
+import type { TracedLoop } from '../proto.js';
+import { eachSlot, type LoopView } from '../step-loop.js';
 import type { StoredValue } from '../storage.js';
 import type { LoopStep } from './loop-step.js';
 import type { KernelCall } from './lowering.js';
@@ -20,7 +21,7 @@ export function looped(
   reads: Readonly<Record<string, string | undefined>>,
   writes: Readonly<Record<string, readonly number[]>>,
   steps: number,
-  body: (name: (key: string) => string) => Pick<Loop, 'parts' | 'begins'>,
+  body: (name: (key: string) => string) => Pick<TracedLoop, 'parts' | 'begins'>,
 ): Record<string, string> {
   const given = Object.entries(reads).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const keys = Object.keys(writes);
