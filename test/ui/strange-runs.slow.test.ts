@@ -129,8 +129,12 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
     await shows(read).toContain(seen('warning'));
     await shows(read).toContain(`Validation: ${seen('metric')}`);
     await evaluate(`document.querySelector('summary').click()`);
+    const missing = async () => {
+      const found = await read();
+      return places.filter((place) => !found.includes(seen(place)));
+    };
+    await shows(missing).toEqual([]);
     const found = await read();
-    expect(places.filter((place) => !found.includes(seen(place)))).toEqual([]);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for.
     expect(found).not.toMatch(/[\u001b\u202e]/);
     expect(found).toContain('long … (200000 characters)');

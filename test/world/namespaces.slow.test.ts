@@ -115,7 +115,8 @@ skipIf(reason).describe('hosts that are apart', () => {
     expect(sha256).toBe(hashes.get(8));
     expect(lost.reason).toMatch(/^while \w+ing .*: no sign of life for \d+\.\d s/);
     expect(recovered.step).toBeLessThan(back.step);
-    expect(lossesIn(cluster)).toEqual(['host3 lost']);
+    // Where others notice first, it is out of their exchange before it is lost.
+    expect(lossesIn(cluster).filter((loss) => loss !== 'host3 detached')).toEqual(['host3 lost']);
     expect(eventsNamed(cluster, 'transfer').filter(({ at }) => at > cut)).toEqual([]);
     const own = cluster.workers[2].events.filter(({ at }) => at > cut);
     expect(own.map(({ event }) => event)).toEqual(['lost', 'connecting', 'joined', 'data', 'end']);

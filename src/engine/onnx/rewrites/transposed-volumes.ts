@@ -37,9 +37,9 @@ export const transposedVolumes: Rule = {
     if (op !== 'ConvTranspose' || !size || !shape || size.length < 5 || attributes.group !== undefined) return false;
     const [n, ins, ...from] = size as [number, number, ...number[]];
     const [, outs, ...kernel] = shape as [number, number, ...number[]];
-    const numbers = (name: string, fallback: number) =>
+    const perAxis = (name: string, fallback: number) =>
       (attributes[name] as readonly number[] | undefined) ?? from.map(() => fallback);
-    const [strides, dilations, extra] = [numbers('strides', 1), numbers('dilations', 1), numbers('output_padding', 0)];
+    const [strides, dilations, extra] = [perAxis('strides', 1), perAxis('dilations', 1), perAxis('output_padding', 0)];
     const pads = (attributes.pads as readonly number[] | undefined) ?? [...from, ...from].map(() => 0);
     const reach = kernel.map((length, i) => (length - 1) * dilations[i]!);
     let spread = x;
