@@ -131,11 +131,11 @@ function tellOfUpdates({ optimizer, engine }: Pick<TrainingOptions, 'optimizer' 
  */
 export async function execute(
   config: RunConfig,
-  options: TrainOptions & Pick<PrepareOptions, 'opened' | 'job'> & { readonly threads: number },
+  options: TrainOptions & Pick<PrepareOptions, 'opened' | 'job' | 'allowMixedNumerics'> & { readonly threads: number },
   start: StartTrainer,
   resumption?: Resumption,
 ): Promise<EndEvent> {
-  const { threads, out = 'runs', ledger = false, steps, opened, job } = options;
+  const { threads, out = 'runs', ledger = false, steps, opened, job, allowMixedNumerics } = options;
   checkSteps(steps);
   const started = performance.now();
   const asked = new AbortController();
@@ -143,7 +143,7 @@ export async function execute(
   const record = new EventRecord(options.report ?? (() => {}));
   const { report } = record;
   const phases = new RunPhases(report);
-  const preparing = { threads, out, ledger, record, report, phases, signal, start, opened, job };
+  const preparing = { threads, out, ledger, record, report, phases, signal, start, opened, job, allowMixedNumerics };
   const prepared = await prepareRun(config, preparing, resumption);
   let end: EndEvent;
   try {

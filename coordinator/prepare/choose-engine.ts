@@ -21,6 +21,8 @@ import { type BatchSizes, type Form, type MadeStep, specIn, withForm } from './f
 export interface EngineChoice {
   readonly engine: 'auto' | 'onnx' | 'tfjs';
   readonly backend?: BackendName;
+  /** See AcceptOptions. */
+  readonly mixed?: boolean;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface EngineChoice {
  * @throws EngineError when engine `onnx` is asked for and does not load, or no backend of engine `tfjs` does
  */
 export async function chooseEngine(
-  { engine, backend }: EngineChoice,
+  { engine, backend, mixed }: EngineChoice,
   whole: MadeStep,
   forms: readonly Form[],
   warn: (message: string) => void,
@@ -48,7 +50,8 @@ export async function chooseEngine(
       runtimeVersion();
       checkPrecision(precision, warn);
       const models: CompiledModel[] = [];
-      for (const form of forms) models.push(await withForm(whole, form, ({ step }) => compile(step, form.sizes)));
+      for (const form of forms)
+        models.push(await withForm(whole, form, ({ step }) => compile(step, form.sizes, mixed)));
       const graphs = models.flatMap(({ gradients }) => [...gradients.values()]);
       if (recomputes && graphs.every((graph) => graph.plain && hashOf([graph.plain]) === hashOf([portable(graph)]))) {
         warn(`${asked}: the model has no block before its last one in which there is something to compute again`);
@@ -136,8 +139,8 @@ async function tryStep(
   }
 }
 
-function compile(step: StepModel, sizes: BatchSizes): CompiledModel {
-  const made = graphsOf(step, sizes);
+function compile(step: StepModel, sizes: BatchSizes, mixed?: boolean): CompiledModel {
+  const made = graphsOf(step, sizes, mixed);
   const count = step.layout.tensors.length;
   for (const [examples, graph] of made.gradients) {
     requireRoom(
@@ -158,11 +161,11 @@ function compile(step: StepModel, sizes: BatchSizes): CompiledModel {
   return made;
 }
 
-const graphsOf = (step: StepModel, { gradients, evaluations }: BatchSizes): CompiledModel => ({
+const graphsOf = (step: StepModel, { gradients, evaluations }: BatchSizes, mixed?: boolean): CompiledModel => ({
   layout: step.layout,
   fields: step.fields,
-  gradients: new Map(gradients.map((count) => [count, compileGradients(step, count)])),
-  evaluations: new Map(evaluations.map((count) => [count, compileEvaluation(step, count)])),
+  gradients: new Map(gradients.map((count) => [count, compileGradients(step, count, mixed)])),
+  evaluations: new Map(evaluations.map((count) => [count, compileEvaluation(step, count, mixed)])),
 });
 
 /** Graphs that were compiled. */

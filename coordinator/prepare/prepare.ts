@@ -47,6 +47,8 @@ export interface PrepareOptions extends FolderOptions {
   readonly signal?: AbortSignal;
   /** Starts what computes the steps. */
   readonly start: StartTrainer;
+  /** Whether workers with another arithmetic take part, as that of a device. */
+  readonly allowMixedNumerics?: boolean;
   /** Told the run's folder as soon as it is there. */
   readonly opened?: (folder: string, unwritten: Unwritten) => void;
 }
@@ -157,7 +159,7 @@ async function undo(cleanups: (() => void | Promise<void>)[]): Promise<void> {
 async function prepareSteps(
   config: RunConfig,
   dataset: Dataset,
-  { threads, report, start }: PrepareOptions,
+  { threads, report, start, allowMixedNumerics }: PrepareOptions,
   unwritten: Unwritten,
 ) {
   const { splits, encoding } = dataset;
@@ -186,7 +188,7 @@ async function prepareSteps(
     );
   }
   const forms = formsOf(buckets, { shardSizes: shardSizes(geometry), evaluated });
-  const engine = await chooseEngine(config, { step, spec }, forms, warn);
+  const engine = await chooseEngine({ ...config, mixed: allowMixedNumerics }, { step, spec }, forms, warn);
   const trainingOptions: TrainingOptions = {
     use: 'training',
     engine,

@@ -59,9 +59,17 @@ function checkModel(job: Job, model: CompiledModel, at: string): void {
   for (const size of shardSizes(job.geometry)) {
     if (!model.gradients.has(size)) refuseJob(`${at}.gradients`, `there is no graph for shards of ${size}`);
   }
-  for (const [count, graph] of model.gradients) checkGradients(model, count, graph, `${at}.gradients.${count}`);
+  for (const [count, graph] of model.gradients)
+    for (const [form, field] of checkedForms(graph, `${at}.gradients.${count}`))
+      checkGradients(model, count, form, field);
   for (const [count, graph] of model.evaluations)
-    checkEvaluation(job, model, count, graph, `${at}.evaluations.${count}`);
+    for (const [form, field] of checkedForms(graph, `${at}.evaluations.${count}`))
+      checkEvaluation(job, model, count, form, field);
+}
+
+/** A graph, and that for devices where there is one, with their fields. */
+function checkedForms({ device, ...graph }: CompiledGraph, field: string): [CompiledGraph, string][] {
+  return [[graph, field], ...(device ? [[{ ...graph, ...device }, `${field}.device`] as [CompiledGraph, string]] : [])];
 }
 
 /** The layout must be the one that its own tensors give: aligned, in order, without gaps. */

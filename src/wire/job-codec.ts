@@ -2,6 +2,8 @@
 import { Packr } from 'msgpackr';
 import { cutFields } from '../data/buckets.js';
 import type { CompiledGraph } from '../engine/onnx/compile.js';
+import type { CompiledModel } from '../engine/onnx/onnx-engine.js';
+import { chosenProvider } from '../engine/onnx/providers.js';
 import { ConfigError, WireError } from '../errors.js';
 import type { HeadMetrics } from '../evaluate/run-metrics.js';
 import type { EngineSpec } from '../pool/pool-options.js';
@@ -30,7 +32,7 @@ export function encodeJob({
   }
   const [{ layout }] = engine.models;
   // Batches have the fields of the examples.
-  // All who get it compute with what is like this processor, as the coordinator does.
+  // All who get it compute with what is like this processor, as the coordinator does, or on a device.
   const sent = (graphs: ReadonlyMap<number, CompiledGraph>) =>
     [...graphs].map(([count, { portable, plain, ...graph }]) => [count, graph] as const);
   const models = engine.models.map(({ gradients, evaluations }) => ({
@@ -66,5 +68,17 @@ export function decodeJob(bytes: Uint8Array): Job {
   const cut = models.map((graphs, i) => ({ layout, fields: cutFields(examples.fields, buckets[i]), ...graphs }));
   const job: Job = { ...rest, engine: { kind: 'onnx', models: cut } };
   checkJob(job);
-  return job;
+  return { ...job, engine: { kind: 'onnx', models: cut.map(ownForms) } };
+}
+
+/** The graphs for what this process computes on. */
+function ownForms({ gradients, evaluations, ...model }: CompiledModel): CompiledModel {
+  const own = (graphs: ReadonlyMap<number, CompiledGraph>) =>
+    new Map(
+      [...graphs].map(([count, { device, ...graph }]) => [
+        count,
+        { ...graph, ...(!chosenProvider().inPlace && device) },
+      ]),
+    );
+  return { ...model, gradients: own(gradients), evaluations: own(evaluations) };
 }

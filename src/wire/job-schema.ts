@@ -88,12 +88,17 @@ const subgraphSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
-const graphSchema = z.strictObject({
+const cutShape = {
   subgraphs: z.array(subgraphSchema).min(1).max(10_000).readonly(),
   written: z
     .array(z.strictObject({ name, type: z.enum(['float32', 'int32', 'bool']), shape }).readonly())
     .max(100_000)
     .readonly(),
+};
+
+const graphSchema = z.strictObject({
+  ...cutShape,
+  device: z.strictObject(cutShape).readonly().optional(),
   noise: z
     .array(z.strictObject({ kind: z.enum(['uniform', 'normal']), shape }).readonly())
     .max(10_000)

@@ -1,6 +1,6 @@
 /** The job: a decoded one computes the same bits; one whose parts do not fit together is refused by the field's name. */
 import { Packr } from 'msgpackr';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { cutFields } from '../../src/data/buckets.js';
 import type { Field } from '../../src/data/field.js';
 import { metaOf } from '../../src/data/packed.js';
@@ -114,6 +114,25 @@ it('computes the same bits', async () => {
   }
   expect(results[1]).toEqual(results[0]);
   expect(results[0].gradients.some((value) => value !== 0)).toBe(true);
+});
+
+it('has graphs for devices where those may take part, and each worker takes its own', () => {
+  const [{ layout, fields }] = job.engine.models;
+  const gradients = new Map([8, 4].map((count) => [count, compileGradients(step, count, true)]));
+  const evaluations = new Map([16, 4].map((count) => [count, compileEvaluation(step, count, true)]));
+  const sentWith = (graphs: typeof gradients) =>
+    encodeJob({ ...job, engine: { kind: 'onnx', models: [{ layout, fields, gradients: graphs, evaluations }] } });
+  const bytes = sentWith(gradients);
+  expect(decodeJob(bytes)).toEqual(job);
+  vi.stubEnv('LOCKSTEP_DEVICE', 'webgpu');
+  const [onDevice] = decodeJob(bytes).engine.models;
+  vi.unstubAllEnvs();
+  const graphs = [...onDevice.gradients.values(), ...onDevice.evaluations.values()];
+  for (const { subgraphs } of graphs) expect(subgraphs.map(({ kind }) => kind)).toEqual(['session']);
+  const [size, graph] = [4, gradients.get(4)!];
+  const device = { ...graph.device!, written: graph.device!.written.slice(1) };
+  const broken = sentWith(new Map([...gradients, [size, { ...graph, device }]]));
+  expect(() => decodeJob(broken)).toThrow(/^job\.models\.0\.gradients\.4\.device/);
 });
 
 it('says nothing of the files of users', () => {

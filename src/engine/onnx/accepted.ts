@@ -22,27 +22,39 @@ const known = new Set<string>();
 export interface AcceptedGraph extends CutGraph {
   /** The same for any processor, where that is another one. */
   readonly portable?: CutGraph;
+  /** The same for a device that this processor is without, and workers may have. */
+  readonly device?: CutGraph;
+}
+
+export interface AcceptOptions {
+  /** Of products. */
+  readonly precision?: Precision;
+  /** Makes of a graph what is run. */
+  readonly changed?: (graph: StepGraph) => StepGraph;
+  /** Whether workers may have a device where this machine computes on its processor. */
+  readonly mixed?: boolean;
+}
+
+/** A graph for a device. @param native as halfProducts has it */
+function forDevice(traced: StepGraph, precision: Precision, native: boolean): StepGraph {
+  const composed = rewritten(traced, deviceRules);
+  // Products inside of loops stay in float32, as on processors.
+  return rewritten(precision === 'float32' ? composed : halfProducts(composed, native), [unrolledLoops]);
 }
 
 /** A graph for the chosen provider. */
 function provided(traced: StepGraph, precision: Precision): StepGraph {
-  const { inPlace } = chosenProvider();
-  if (precision === 'float32') return inPlace ? inBlocks(traced) : rewritten(traced, [...deviceRules, unrolledLoops]);
-  if (inPlace) return halfProducts(traced, false);
-  // Products inside of loops stay in float32, as on processors.
-  return rewritten(halfProducts(rewritten(traced, deviceRules), true), [unrolledLoops]);
+  if (!chosenProvider().inPlace) return forDevice(traced, precision, true);
+  return precision === 'float32' ? inBlocks(traced) : halfProducts(traced, false);
 }
 
 /**
  * The graph as subgraphs, each of which ONNX Runtime takes.
- * @param precision of products
- * @param changed makes of it, for this processor and for any, what is run
  * @throws UnsupportedModelError naming the kernel that it refuses, EngineError where there is nothing to run it
  */
 export function accepted(
   traced: StepGraph,
-  precision: Precision = 'float32',
-  changed = (graph: StepGraph) => graph,
+  { precision = 'float32', changed = (graph) => graph, mixed = false }: AcceptOptions = {},
 ): AcceptedGraph {
   const graph = changed(provided(traced, precision));
   const isPortable = graph.nodes.every(({ domain }) => domain !== blockDomain);
@@ -58,7 +70,13 @@ export function accepted(
   };
   try {
     check(cut);
-    return isPortable ? cut : { ...cut, portable: cutGraph(changed(traced)) };
+    // Whether a device that is not here takes it, the worker finds that has it; in float16 not every one would.
+    const hasOther = mixed && chosenProvider().inPlace;
+    return {
+      ...cut,
+      ...(!isPortable && { portable: cutGraph(changed(traced)) }),
+      ...(hasOther && { device: cutGraph(changed(forDevice(traced, precision, false))) }),
+    };
   } catch (error) {
     if (error instanceof EngineError) throw error;
     throw refusal(graph, error as Error, check);

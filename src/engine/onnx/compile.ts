@@ -66,17 +66,17 @@ const dilatedKernels: DilatedKernels = (x, filter, dy, pad, dilations) => {
   ];
 };
 
-/** Graph of the training step on `count` examples: outputs `loss`, `divisor` where some places do not count, and `gradient0`, `gradient1`, ... in slab order. */
-export function compileGradients(step: StepModel, count: number): CompiledGraph {
+/** Graph of the training step on `count` examples: outputs `loss`, `divisor` where some places do not count, and `gradient0`, `gradient1`, ... in slab order. @param mixed see AcceptOptions */
+export function compileGradients(step: StepModel, count: number, mixed = false): CompiledGraph {
   const { graph, noise } = traceGradients(step, count);
   const { precision } = step;
   const plain = () => cutGraph(precision === 'float16' ? halfProducts(graph, false) : graph);
   if (step.recompute === 'none') {
-    const made = { ...accepted(graph, precision), noise };
+    const made = { ...accepted(graph, { precision, mixed }), noise };
     return chosenProvider().inPlace ? made : { ...made, plain: plain() };
   }
   const again = (whole: StepGraph) => recomputed(whole, forwardOutputs(step));
-  return { ...accepted(graph, precision, again), plain: plain(), noise };
+  return { ...accepted(graph, { precision, changed: again, mixed }), plain: plain(), noise };
 }
 
 /** What is computed without any gradient. */
@@ -111,7 +111,7 @@ export function traceGradients(step: StepModel, count: number): { graph: StepGra
 }
 
 /** Graph of the evaluation of `count` examples: for each target what headNames lists. */
-export function compileEvaluation(step: StepModel, count: number): CompiledGraph {
+export function compileEvaluation(step: StepModel, count: number, mixed = false): CompiledGraph {
   const graph = trace((t) => {
     const parameters = parameterInputs(t, step);
     const batch = batchInputs(t, step, count, evaluates);
@@ -126,5 +126,5 @@ export function compileEvaluation(step: StepModel, count: number): CompiledGraph
       });
     });
   }, true);
-  return { ...accepted(graph), noise: [] };
+  return { ...accepted(graph, { mixed }), noise: [] };
 }
