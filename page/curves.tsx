@@ -12,6 +12,7 @@ const names: Readonly<Record<string, string>> = {
   loss: 'Loss of steps',
   learningRate: 'Learning rate',
   gradientNorm: 'Norm of the gradient',
+  lossScale: 'Loss scale (float16)',
   examplesPerSecond: 'Examples a second',
 };
 

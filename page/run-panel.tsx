@@ -121,8 +121,10 @@ function textOf(event: LogEvent): string {
   if (kind === 'phase') return `${rest.phase}`;
   if (kind === 'start')
     return `${rest.engine}, ${rest.threads} ${rest.threads === 1 ? 'thread' : 'threads'}, ${shortNumber(rest.parameters as number)} parameters: ${rest.data}`;
-  if (kind === 'end')
-    return `${rest.interrupted ? 'stopped' : 'done'} after ${shortNumber(rest.seconds as number)} s; parameters sha256 ${rest.sha256}`;
+  if (kind === 'end') {
+    const skipped = rest.skippedSteps ? `; steps skipped in float16: ${rest.skippedSteps}` : '';
+    return `${rest.interrupted ? 'stopped' : 'done'} after ${shortNumber(rest.seconds as number)} s${skipped}; parameters sha256 ${rest.sha256}`;
+  }
   if (kind === 'listening') return `${rest.url}`;
   if (kind === 'waiting') return `${rest.present} of ${rest.minimum} workers are there`;
   const words = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value));

@@ -2,7 +2,7 @@
 import { entriesIn, numberIn, type ReadPlace, readNewLines } from './growing-file.js';
 
 /** What a step line has, in the order of the columns; `step` and `time` say where, the others what. */
-const stepSeries = ['loss', 'learningRate', 'gradientNorm', 'examplesPerSecond'] as const;
+const stepSeries = ['loss', 'learningRate', 'gradientNorm', 'lossScale', 'examplesPerSecond'] as const;
 const columnNames = ['step', 'time', ...stepSeries] as const;
 
 /** Numbers that may grow. */

@@ -18,7 +18,7 @@ const metrics = join(run, 'metrics.jsonl');
 let server: RunServer;
 
 const stepLine = (step: number, loss: number | string) =>
-  `${JSON.stringify({ event: 'step', epoch: 1, step, loss, learningRate: 0.1, gradientNorm: 1, examplesPerSecond: 9 })}\n`;
+  `${JSON.stringify({ event: 'step', epoch: 1, step, loss, learningRate: 0.1, gradientNorm: 1, lossScale: 4, examplesPerSecond: 9 })}\n`;
 
 beforeAll(async () => {
   mkdirSync(run);
@@ -71,6 +71,7 @@ describe('curves', () => {
     expect(Math.max(...series.loss)).toBe(77);
     expect(Math.min(...series.loss)).toBeCloseTo(-1, 3);
     expect(notFinite.loss).toBe(1);
+    expect([series.learningRate[50], series.gradientNorm[50], series.lossScale[50]]).toEqual([0.1, 1, 4]);
     expect(epochs).toMatchObject([{ epoch: 1, step: 5000, validation: { loss: 0.25 } }]);
   });
 
