@@ -1,5 +1,7 @@
 /** Slabs between processes of one machine are read from the memory of who sends them, and only from there. */
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { isSlab } from '../../src/wire/frame.js';
@@ -16,7 +18,9 @@ import { skipIf } from '../support/skip-if.js';
 const linux = skipIf(process.platform !== 'linux' && 'slabs read from memory: needs process_vm_readv of Linux');
 const nothing = () => {};
 const channels: Channel[] = [];
+const children: ChildProcess[] = [];
 afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
   for (const channel of channels.splice(0)) channel.terminate();
 });
 
@@ -118,3 +122,41 @@ linux.it('a slab that nobody has shown, or that is none, is refused', async () =
   expect(problems[0]).toContain('64 bytes of a slab');
   far.terminate();
 });
+
+/** A process that holds memory full of sevens and shows its seal; it does nothing else. */
+async function holder(nonce: Uint8Array, bytes: number) {
+  const program = `
+    const koffi = require('koffi');
+    const seal = new Uint8Array(new SharedArrayBuffer(32));
+    const all = new Uint8Array(new SharedArrayBuffer(${bytes})).fill(7);
+    process.stdin.once('data', (shown) => {
+      seal.set(shown);
+      process.stdout.write(JSON.stringify([seal, all].map((each) => String(koffi.address(each)))) + '\\n');
+    });`;
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['pipe', 'pipe', 'inherit'] });
+  children.push(child);
+  // What it shows is made here, as its own code would: of the line as it sees it.
+  const mine = new OwnSeal();
+  child.stdin.write(mine.show(nonce, { near: 'b', far: 'a' }) as Uint8Array);
+  const [said] = (await once(child.stdout, 'data')) as [Buffer];
+  const [seal, at] = (JSON.parse(String(said)) as string[]).map(BigInt);
+  return { child, memory: new SealedMemory(foreignMemory()!, child.pid!, seal, nonce, { near: 'a', far: 'b' }), at };
+}
+
+linux.it(
+  'a process that stands still is read as ever, and of one that is killed meanwhile nothing is taken for whole',
+  async () => {
+    const bytes = 32 << 20;
+    const { child, memory, at } = await holder(new Uint8Array(32).fill(3), bytes);
+    const to = Buffer.from(new SharedArrayBuffer(bytes));
+    const isWhole = () => to.equals(Buffer.alloc(bytes, 7));
+    child.kill('SIGSTOP');
+    expect(memory.read([{ at, bytes }], [to])).toBe(true);
+    expect(isWhole()).toBe(true);
+    // Another process kills it, as this one only reads from here on.
+    spawn('sh', ['-c', `sleep 0.05; kill -9 ${child.pid}`]);
+    for (to.fill(0); memory.read([{ at, bytes }], [to]); to.fill(0)) expect(isWhole()).toBe(true);
+    await once(child, 'exit');
+    expect(memory.read([{ at, bytes: 64 }], [to.subarray(0, 64)])).toBe(false);
+  },
+);
