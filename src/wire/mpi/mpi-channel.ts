@@ -2,10 +2,9 @@
  * A line of two roads: slabs go by MPI, all else by a socket, which wakes up the other side and knows when that is gone. All
  * arrives in the order in which it was sent. Until both sides are part of one MPI job, and between processes that never are,
  * everything goes by the socket. Who called says that it is (`meet`): one that does not hears nothing of MPI.
- *
- * MPI is only asked while slabs are on their way. Who sends the first one says so by socket (`sent`); from then on the other
- * side looks. When nothing has come for a while it says that it is tired, and looks until that has been answered by how many
- * were sent: nothing is missed, and in the middle of an exchange nothing is said by socket.
+ * MPI is only asked while slabs are on their way. Who sends the first one says so by socket (`sent`); from then on the other side looks.
+ * When nothing has come for a while it says that it is tired, and looks until that has been answered by how many were sent: nothing is
+ * missed, and in the middle of an exchange nothing is said by socket.
  */
 import { LockstepError } from '../../errors.js';
 import type { Channel, ChannelEvents, OpenChannel, Sent } from '../transport.js';
@@ -17,8 +16,6 @@ import { SlabsOut } from './slabs-out.js';
 
 /** Milliseconds without a slab after which a side is tired, and those that slabs have to come or go when the line ends. */
 const [rest, endLimit] = [0.3, 2000];
-
-type Meet = Extract<Said, { kind: 'meet' }>;
 
 interface Road {
   readonly world: MpiWorld;
@@ -33,7 +30,7 @@ export class MpiChannel implements Channel, Watcher {
   readonly #socket: Channel;
   #isAdmitted = false;
   /** Where the other side wants its slabs. */
-  #theirs: Meet | undefined;
+  #theirs: Extract<Said, { kind: 'meet' }> | undefined;
   /** By which this side knows those that come to it. */
   #tag: number | undefined;
   #road: Road | undefined;
@@ -58,6 +55,7 @@ export class MpiChannel implements Channel, Watcher {
   #isEnding = false;
   /** The socket is closed, why, and when to give up what is missing. */
   #end: { readonly problem: string; readonly deadline: number } | undefined;
+  #limit: NodeJS.Timeout | undefined;
   #isOver = false;
   /** MPI failed, or what came by it is no slab. */
   #isBroken = false;
@@ -139,7 +137,7 @@ export class MpiChannel implements Channel, Watcher {
     let hasMoved = false;
     this.#guard(() => {
       hasMoved = this.#road!.outgoing.poll();
-      if (this.#isPaused || !this.#isExpecting) return;
+      if (!this.#isExpecting) return;
       if (this.#road!.incoming.poll()) hasMoved = true;
       this.#flow();
     });
@@ -149,13 +147,17 @@ export class MpiChannel implements Channel, Watcher {
       this.#say({ kind: 'tired' });
     }
     if (this.#end) return this.#finish(now);
-    const isExpecting = this.#isExpecting && !this.#isPaused;
-    return this.#road!.outgoing.isDone && !isExpecting ? 'idle' : hasMoved ? 'moved' : 'waiting';
+    return this.#road!.outgoing.isDone && !this.#isExpecting ? 'idle' : hasMoved ? 'moved' : 'waiting';
   }
 
-  /** Whether slabs are on their way, or may be. */
+  /** Whether something that the other side has sent by MPI, or behind that, is not here yet. */
+  get #isMissing(): boolean {
+    return !reached(this.#taken, this.#due) || this.#held.length > 0;
+  }
+
+  /** Whether slabs are on their way, or may be, and may come. */
   get #isExpecting(): boolean {
-    return this.#isLooking || !reached(this.#taken, this.#due);
+    return !this.#isPaused && (this.#isLooking || !reached(this.#taken, this.#due));
   }
 
   #say(said: Said): void {
@@ -166,14 +168,12 @@ export class MpiChannel implements Channel, Watcher {
   #frame(frame: Buffer): void {
     const said = decodeSaid(frame);
     if (said) this.#hear(said);
-    else if (this.#held.length === 0 && reached(this.#taken, this.#due)) this.#pass(frame);
+    else if (!this.#isMissing) this.#pass(frame);
     else this.#held.push({ frame, due: this.#due });
   }
 
   #landed(frame: Uint8Array): void {
-    if (this.#held.length > 0 || !reached(this.#taken, this.#due)) {
-      return void this.#frame(Buffer.from(frame));
-    }
+    if (this.#isMissing) return void this.#frame(Buffer.from(frame));
     this.#passed = next(this.#passed);
     this.#events.landed(frame);
     this.#flow();
@@ -274,16 +274,16 @@ export class MpiChannel implements Channel, Watcher {
 
   #closed(problem: string): void {
     // Slabs that the other side has sent before it closed the line are here soon; of one that is lost none may come.
-    if (this.#road && !this.#isEnding) this.#over(problem);
+    if (!this.#road || !this.#isEnding || !this.#isMissing) this.#over(problem);
+    // Nobody looks for them while a thread waits inside of MPI, which may be for ever.
+    else this.#limit = setTimeout(() => this.#over(problem), endLimit);
     this.#end = { problem, deadline: performance.now() + endLimit };
-    if (this.#road) this.#road.world.watch(this);
-    else this.#over(problem);
+    this.#road?.world.watch(this);
   }
 
   #finish(now: number): 'waiting' | 'idle' {
     const { problem, deadline } = this.#end!;
-    const isMissing = !reached(this.#taken, this.#due) || this.#held.length > 0;
-    if (!this.#isOver && isMissing && !this.#isBroken && now < deadline) return 'waiting';
+    if (!this.#isOver && this.#isMissing && !this.#isBroken && now < deadline) return 'waiting';
     if (!this.#isOver) this.#over(problem);
     let isFree = true;
     this.#guard(() => {
@@ -294,6 +294,7 @@ export class MpiChannel implements Channel, Watcher {
 
   #over(problem: string): void {
     this.#isOver = true;
+    clearTimeout(this.#limit);
     this.#events.closed(problem);
   }
 }

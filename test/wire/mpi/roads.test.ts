@@ -151,6 +151,21 @@ skipIf(withoutMpi).describe('a line over MPI', () => {
     near.sendSlab(header, new Uint8Array(2 ** 20 + 4), nothing);
     await expect.poll(() => problems).toEqual(['a slab of 1048580 bytes was announced by MPI']);
   });
+
+  it('ends while a thread waits inside of MPI, which may be for ever', async () => {
+    const ends: string[] = [];
+    const { near } = await pair((open, isCaller) => (events) => {
+      const closed = (problem: string) => ends.push(problem);
+      return carried(open, isCaller)(isCaller ? events : { ...events, closed });
+    });
+    await answered();
+    let leave!: () => void;
+    const inside = world.alone(new Promise((left) => (leave = left)));
+    near.close('done');
+    await expect.poll(() => ends).toEqual(['closed the connection']);
+    leave();
+    await inside;
+  });
 });
 
 describe('what is said by socket about slabs', () => {
