@@ -141,7 +141,9 @@ async function cards(): Promise<string> {
   if (platform() !== 'linux') return '';
   const adapters = vulkanAdapters();
   if (!adapters) return "; Vulkan's loader is not installed (Debian's package libvulkan1)";
-  if (adapters.length === 0) return '; no driver for Vulkan is installed';
+  const given = process.env.VK_DRIVER_FILES;
+  if (adapters.length === 0)
+    return given ? `; VK_DRIVER_FILES=${given} names no driver` : '; no driver for Vulkan is installed';
   const told = adapters.map(
     ({ name, version, bytes, largestBuffer }) =>
       `${name} (Vulkan ${version}, memory ${bytesText(bytes)}, largest tensor ${bytesText(largestBuffer)})`,

@@ -45,7 +45,7 @@ figure > svg { display: block; width: 100%; height: auto; }
 .scroll { overflow-x: auto; margin: 1rem 0 .5rem; max-width: 100%; } details .scroll { max-height: 24rem; overflow-y: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; } .caption { font-weight: 600; margin: 1.25rem 0 -.75rem; }
 th, td { padding: .25rem .5rem; text-align: right; border-bottom: 1px solid var(--rule); vertical-align: bottom; overflow-wrap: normal; white-space: nowrap; }
-th { font-weight: 600; } thead th { white-space: normal; } .long, td.words { white-space: normal; overflow-wrap: anywhere; min-width: 10rem; } tbody th, .words, thead th:first-child { text-align: left; }
+th { font-weight: 600; } thead th { white-space: normal; } .long, td.words { white-space: normal; overflow-wrap: anywhere; min-width: 10rem; } td.words { min-width: 16rem; } tr:has(td.words) > * { vertical-align: top; } tbody th, .words, thead th:first-child { text-align: left; }
 /* Of long names 3 lines are shown, of words in a table 6. */
 .cut { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; overflow: hidden; max-width: 16rem; } td .cut { -webkit-line-clamp: 6; max-width: 32rem; }
 /* A border that two cells share does not stick. */
