@@ -7,7 +7,7 @@ import { holdLifeLine } from '../src/launch/life-line.js';
 import { meetingOf } from '../src/launch/meeting.js';
 import { performLastActs } from '../src/report/last-acts.js';
 import { metricsFlags } from './metrics.js';
-import { checkRankFiles, pair, pem } from './network.js';
+import { authority, checkRankFiles, pair } from './network.js';
 import { tellMistake } from './outcome.js';
 import { checkResume, sealed, stepLimit, threadCount, timeoutOf, wholeNumber } from './running.js';
 import type { RunFlags, SharedFlags } from './shared-options.js';
@@ -62,7 +62,7 @@ export async function prepareRank(file: string | undefined, flags: JoinFlags) {
 function encryption(flags: JoinFlags) {
   checkRankFiles(flags);
   const tls = pair(flags);
-  return { tls, ca: flags.tlsCa === undefined ? tls && firstOf(tls.cert) : pem('--tls-ca', flags.tlsCa) };
+  return { tls, ca: authority(flags.tlsCa) ?? (tls && firstOf(tls.cert)) };
 }
 
 /** A file may have those after it that signed it, whose other certificates are not ours. */

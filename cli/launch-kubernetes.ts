@@ -7,7 +7,7 @@ import { ConfigError, LaunchError } from '../src/errors.js';
 import { type KubernetesJob, manifestsText, mounts } from '../src/launch/manifests.js';
 import { generateToken } from '../src/wire/handshake.js';
 import { joinArguments, type LaunchedFlags, nodeCount, withLaunched } from './launched-options.js';
-import { pair, pem } from './network.js';
+import { authority, pair } from './network.js';
 import { reportMistakes } from './outcome.js';
 import { wholeNumber } from './running.js';
 
@@ -125,7 +125,7 @@ function jobOfFlags(file: string | undefined, flags: KubernetesFlags, command: C
 function tlsOf(flags: KubernetesFlags): KubernetesJob['tls'] {
   const { tlsSecret: secret, tlsCa } = flags;
   const files = pair(flags);
-  if (secret === undefined) return files && { ...files, ca: tlsCa === undefined ? undefined : pem('--tls-ca', tlsCa) };
+  if (secret === undefined) return files && { ...files, ca: authority(tlsCa) };
   if (!files) return { secret };
   throw new ConfigError(`--tls-secret ${secret}: beside --tls-cert and --tls-key`, 'give the secret, or the files');
 }

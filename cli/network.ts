@@ -45,7 +45,7 @@ function held<T>(missing: string, parse: () => T): T {
   } catch (error) {
     throw new ConfigError(
       `${missing} (${(error as Error).message})`,
-      'name the certificate by --tls-cert and its private key by --tls-key, both in PEM',
+      'name files in PEM: certificates by --tls-cert and --tls-ca, the private key by --tls-key',
     );
   }
 }
@@ -57,6 +57,14 @@ function filesOf({ tlsCert: cert, tlsKey: key }: PairFlags) {
   throw new ConfigError(`${missing} is missing`, 'give --tls-cert and --tls-key, or neither');
 }
 
+/** What is trusted; undefined without a file. @throws ConfigError when it is no certificate */
+export function authority(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  const text = pem('--tls-ca', file);
+  held(`--tls-ca ${file}: holds no certificate`, () => new X509Certificate(text));
+  return text;
+}
+
 /** What ranks of a job are given, all the same. @throws ConfigError when a part of it is missing, wherever the files are */
 export function checkRankFiles({ tlsCa, ...files }: PairFlags & { readonly tlsCa?: string }): void {
   if (filesOf(files) || tlsCa === undefined) return;
@@ -64,7 +72,7 @@ export function checkRankFiles({ tlsCa, ...files }: PairFlags & { readonly tlsCa
 }
 
 /** The text of a PEM file. @throws ConfigError when there is none */
-export function pem(option: string, file: string): string {
+function pem(option: string, file: string): string {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');

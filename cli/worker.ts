@@ -7,7 +7,7 @@ import { jsonLine } from '../src/report/json.js';
 import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import type { WorkerOptions } from '../worker/worker.js';
 import type { WorkerProgramEvent } from '../worker/worker-events.js';
-import { pair, pem, portNumber } from './network.js';
+import { authority, pair, portNumber } from './network.js';
 import { tellMistake } from './outcome.js';
 import { hideToken, threadCount, timeoutOf, tokenOf, untilInterrupted } from './running.js';
 import { type SharedFlags, withShared } from './shared-options.js';
@@ -84,7 +84,7 @@ async function optionsOf(url: string, flags: WorkerFlags): Promise<Omit<WorkerOp
     cache: flags.cache,
     timeout: timeoutOf(flags.timeout),
     token: tokenOf(flags),
-    ca: flags.tlsCa === undefined ? undefined : pem('--tls-ca', flags.tlsCa),
+    ca: authority(flags.tlsCa),
     local,
     peer: {
       host: flags.peerHost,

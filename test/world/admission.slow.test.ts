@@ -272,7 +272,7 @@ skipIf(!hasOpenssl && 'there is no openssl to make certificates with').describe(
         expect(refused.error!.message).toMatch(/the TLS certificate of 127\.0\.0\.1:\d+ is not trusted/);
       }
       expect((await bad).code).toBe(2);
-      expect((await bad).error!.message).toMatch(/not a certificate in PEM format/);
+      expect((await bad).error!.message).toMatch(/--tls-ca .*bad\.pem: holds no certificate/);
       // The other way round nothing can be said but that nobody answers, and what that may come from.
       await expect(call(url.replace('wss', 'ws'), { token, identity })).rejects.toMatchObject({
         code: 'LOCKSTEP_WIRE',
