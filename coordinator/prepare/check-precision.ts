@@ -1,4 +1,4 @@
-/** Whether products of training steps can be float16 here. */
+/** Whether what was asked for, products in float16 or a device, can be had here. */
 import type { RunConfig } from '../../src/config/run-config.js';
 import type { Precision } from '../../src/config/training.js';
 import { hasFloat16 } from '../../src/engine/onnx/check-device.js';
@@ -26,8 +26,16 @@ export function checkPrecision(precision: Precision, warn: (message: string) => 
   );
 }
 
-/** @param engine that was asked for @throws ConfigError as engine tfjs, which is to compute the steps, has float32 only */
-export function checkEager(precision: Precision, engine: RunConfig['engine']): void {
+/**
+ * Before engine tfjs computes, in float32 and on the processor.
+ * @param engine that was asked for
+ * @param warn told that the chosen device is left idle
+ * @throws ConfigError as it has float32 only
+ */
+export function checkEager(precision: Precision, engine: RunConfig['engine'], warn: (message: string) => void): void {
+  const { inPlace, name } = chosenProvider();
+  if (!inPlace)
+    warn(`engine tfjs computes on the processor: ${name}, as --device has chosen, is for engine onnx alone`);
   if (precision === 'float32') return;
   const isAsked = engine === 'tfjs';
   throw new ConfigError(

@@ -73,7 +73,7 @@ export async function chooseEngine(
       `leave training.recompute out${engine === 'tfjs' ? ', or use engine onnx' : '; training.accumulate saves memory too'}`,
     );
   }
-  checkEager(precision, engine);
+  checkEager(precision, engine, warn);
   const steps = forms.map((form) => specIn(whole.spec, form));
   const reasons: string[] = [];
   let last: unknown;

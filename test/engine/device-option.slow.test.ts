@@ -50,6 +50,14 @@ it('is no number of a card', async () => {
   });
 });
 
+it('is not ignored in silence by engine tfjs', async () => {
+  const eager = ['--set', 'engine=tfjs', '--set', 'backend=cpu'];
+  const run = await lockstepServed([...training, ...eager], newFolder(), { LOCKSTEP_DEVICE: 'webgpu' });
+  expect(run.code).toBe(0);
+  const message = expect.stringMatching(/^engine tfjs computes on the processor: WebGPU, /);
+  expect(eventsOf(run.stdout)).toContainEqual(expect.objectContaining({ event: 'warning', message }));
+});
+
 skipIf(swiftshaderMissing).it(
   'trains to the same bits twice, and its run goes on where there is no device',
   async () => {
