@@ -135,12 +135,14 @@ export class Sharding {
       .catch(() => {});
   }
 
-  /** The shares of a step; those of workers that are not present, or have no state, are the coordinator's. */
+  /**
+   * The shares of a step; those of workers that are not present, or have no state, are the coordinator's: one that came back since is known by
+   * the same id, and has none.
+   */
   sharesAmong(present: readonly { readonly id: number }[]): readonly ParameterShare[] {
     const { layout } = this.#options;
     if (this.#dealt.length === 0) return [{ id: 0, from: 0, to: layout.state }];
-    const isHere = (id: number) => present.some((worker) => worker.id === id);
-    return this.#dealt.map(({ share }) => (isHere(share.id) ? share : { ...share, id: 0 }));
+    return this.#dealt.map(({ worker, share }) => (present.includes(worker) ? share : { ...share, id: 0 }));
   }
 
   /** Who updates what in a step that is about to be committed. @param shares as its total was scattered */
@@ -149,7 +151,7 @@ export class Sharding {
     this.#help(() => true);
     const { world, patience } = this.#options;
     const followers = world.followers();
-    const isHere = (id: number) => followers.some((worker) => worker.id === id);
+    const isHere = (id: number) => this.#dealt.some(({ worker }) => worker.id === id && followers.includes(worker));
     const updating = shares.map((share) => (isHere(share.id) ? share : { ...share, id: 0 }));
     const owners = followers.filter(({ id }) => updating.some((share) => share.id === id));
     const linked = world.linked(owners) ? owners : [];
