@@ -131,10 +131,12 @@ class Plot {
   constructor(place: HTMLDivElement, props: ChartProps, shape: string) {
     this.#place = place;
     this.#wanted = { props, shape };
-    const sight = new IntersectionObserver((entries) => {
+    const seen = (entries: readonly IntersectionObserverEntry[]) => {
       this.#isSeen = entries.at(-1)!.isIntersecting;
       if (this.#isSeen && this.#isStale) this.#draw();
-    });
+    };
+    // Charts that are about to come are drawn by then.
+    const sight = new IntersectionObserver(seen, { rootMargin: `${height}px` });
     sight.observe(place);
     const size = new ResizeObserver(() => {
       const width = place.clientWidth;
