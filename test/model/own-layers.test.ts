@@ -12,6 +12,7 @@ import { plainShape } from '../../src/model/build/data-shape.js';
 import type { LayerWeight } from '../../src/model/build/layer-weights.js';
 import { buildModel } from '../../src/model/build/layers.js';
 import { tensorOf } from '../../src/model/slab.js';
+import { fiveTokens } from '../support/conformance-losses.js';
 import { type Case, createEngines, fill, relativeError, specOf } from '../support/engines.js';
 import { packageRoot } from '../support/package.js';
 
@@ -94,11 +95,7 @@ describe('as torch has it', () => {
 /** Tokens, of which some are padding, into layers of width 8, and a class at each place. */
 const tokensInto = (...layers: Case['layers']): Case => ({
   layers: [{ tokenAndPositionEmbedding: { width: 8, position: 'learned', maskZero: true } }, ...layers, { logits: {} }],
-  input: [5],
-  places: 5,
-  classes: 7,
-  loss: 'sparseCategoricalCrossentropy',
-  features: (random) => Math.floor(random() * 7),
+  ...fiveTokens,
   bytes: true,
 });
 

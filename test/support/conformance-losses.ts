@@ -45,6 +45,15 @@ export const losses: Record<string, Case> = {
   'hinge on two classes': { layers: [{ dense: { units: 1 } }], input: [5], classes: 2, loss: 'hinge' },
 };
 
+/** Five tokens, and a class to predict at each place. */
+export const fiveTokens = {
+  input: [5],
+  places: 5,
+  classes: 7,
+  loss: 'sparseCategoricalCrossentropy',
+  features: (random: () => number) => Math.floor(random() * 7),
+} satisfies Partial<Case>;
+
 /** A decoder of one block. */
 export const decoder: Case = {
   layers: [
@@ -52,21 +61,13 @@ export const decoder: Case = {
     { transformerDecoder: { heads: 2, feedForward: 16, normalization: 'rms' } },
     { logits: { tied: true } },
   ],
-  input: [5],
-  places: 5,
-  classes: 7,
-  loss: 'sparseCategoricalCrossentropy',
-  features: (random) => Math.floor(random() * 7),
+  ...fiveTokens,
 };
 
-/** Tokens in bytes, and a class to predict at each place. */
+/** Tokens in bytes. */
 const onTokens = (...layers: Case['layers']): Case => ({
   layers: [{ embedding: { inputDim: 7, outputDim: 4 } }, ...layers],
-  input: [5],
-  places: 5,
-  classes: 7,
-  loss: 'sparseCategoricalCrossentropy',
-  features: (random) => Math.floor(random() * 7),
+  ...fiveTokens,
   bytes: true,
 });
 export const sequences: Record<string, Case> = {

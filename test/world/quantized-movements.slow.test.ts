@@ -1,10 +1,11 @@
 /** Local steps whose movements are rounded before they are sent: by the rule, to the same bits whoever computes, in fewer bytes. */
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { coordinate, resumeCoordinating } from '../../coordinator/world/coordinate.js';
+import { resumeCoordinating } from '../../coordinator/world/coordinate.js';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import { epochOrder } from '../../src/data/sampler.js';
 import type { RunEvent } from '../../src/report/events.js';
+import { aloneIn, pictures } from '../support/alone.js';
 import { eventOf } from '../support/cli.js';
 import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
 import { weightsOf } from '../support/runs.js';
@@ -14,8 +15,7 @@ import { trainedInWorld, type WorldSetup } from '../support/worlds.js';
 const folder = temporaryFolder();
 const newPath = newPaths();
 
-const alone = (file: string, set: readonly string[], threads = 1, steps?: number) =>
-  coordinate(loadRunConfig(file, set), { threads, steps, out: newPath(), minWorkers: 0, port: 0, report: () => {} });
+const alone = aloneIn(newPath);
 
 const nearest = (x: number) => {
   const [floor, rest] = [Math.floor(x), x - Math.floor(x)];
@@ -100,18 +100,7 @@ describe.each([
 
 describe('a run', () => {
   const file = writeConfig(folder, 'images', {
-    data: { source: 'digits', examples: 500, validation: 0.3, stratify: true },
-    model: {
-      layers: [
-        'flatten',
-        { dense: { units: 24 } },
-        'batchNormalization',
-        { activation: { activation: 'relu' } },
-        { dense: { units: 'classes' } },
-      ],
-    },
-    loss: 'sparseCategoricalCrossentropy',
-    optimizer: { adamw: { learningRate: 0.003 } },
+    ...pictures(),
     training: { epochs: 3, batchSize: 64, shards: 8 },
     checkpoint: { everySteps: 1 },
     cluster: { sync: { local: { steps: 2, replicas: 4, warmUpSteps: 1, quantize: 'int8' } } },

@@ -1,11 +1,11 @@
 /** Streaming DiLoCo: layers are exchanged in turn, while replicas go on, by the rule and to the same bits whoever computes. */
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { coordinate, resumeCoordinating } from '../../coordinator/world/coordinate.js';
-import { loadRunConfig } from '../../src/config/load-config.js';
+import { resumeCoordinating } from '../../coordinator/world/coordinate.js';
 import { epochOrder } from '../../src/data/sampler.js';
 import { partsOf } from '../../src/reduce/parts.js';
 import type { RunEvent } from '../../src/report/events.js';
+import { aloneIn, pictures } from '../support/alone.js';
 import { chaosConfig, chaotic } from '../support/chaos.js';
 import { eventOf } from '../support/cli.js';
 import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
@@ -16,8 +16,7 @@ import { trainedInWorld, type WorldSetup } from '../support/worlds.js';
 const folder = temporaryFolder();
 const newPath = newPaths();
 
-const alone = (file: string, set: readonly string[] = [], threads = 1, steps?: number) =>
-  coordinate(loadRunConfig(file, set), { threads, steps, out: newPath(), minWorkers: 0, port: 0, report: () => {} });
+const alone = aloneIn(newPath);
 
 it('deals layers in turn, each to the part that has least', () => {
   const layout = (sizes: readonly number[]) => {
@@ -131,19 +130,7 @@ describe('the numbers', () => {
 
 describe('a run', () => {
   const file = writeConfig(folder, 'images', {
-    data: { source: 'digits', examples: 500, validation: 0.3, stratify: true },
-    model: {
-      layers: [
-        'flatten',
-        { dense: { units: 24 } },
-        'batchNormalization',
-        { activation: { activation: 'relu' } },
-        { dropout: { rate: 0.2 } },
-        { dense: { units: 'classes' } },
-      ],
-    },
-    loss: 'sparseCategoricalCrossentropy',
-    optimizer: { adamw: { learningRate: 0.003 } },
+    ...pictures({ dropout: { rate: 0.2 } }),
     training: { epochs: 3, batchSize: 32, shards: 8 },
     checkpoint: { everySteps: 1 },
     cluster: {
@@ -196,7 +183,7 @@ describe('a run', () => {
       const { next } = await chaos.strike('closed socket', 'sending gradients', 'a');
       await next;
     });
-  }, 60_000);
+  });
 
   it.each([
     [
