@@ -4,7 +4,7 @@ import type { ExplainMethod } from '../coordinator/inference/explanation.js';
 import { ConfigError } from '../src/errors.js';
 import type { ExplainedExample } from '../src/report/evaluation-report.js';
 import { explainedExample } from '../src/report/explained-example.js';
-import { explanationDocument, importanceDocument } from '../src/report/explanation-document.js';
+import { explanationDocument, importanceDocument, mostInReport } from '../src/report/explanation-document.js';
 import { jsonLine } from '../src/report/json.js';
 import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { readText } from './continuation.js';
@@ -102,9 +102,6 @@ function runExplain(place: string, input: string | undefined, flags: ExplainFlag
 
 const numberOf = (option: string, value: string | undefined, most = 10_000): number | undefined =>
   value === undefined ? undefined : wholeNumber(option, value, 1, most, 'leave it out for the default');
-
-/** Examples in a report: a page of hundreds is read by nobody. */
-const mostInReport = 24;
 
 async function explanations(
   place: string,

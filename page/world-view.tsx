@@ -21,7 +21,7 @@ function lostOf(events: readonly LogEvent[]): LogEvent[] {
       if (event.change === 'lost') lost.set(event.name, event);
     }
   }
-  return [...lost.values()].reverse().slice(0, mostLost);
+  return [...lost.values()].reverse();
 }
 
 const parts = [
@@ -118,7 +118,7 @@ export function WorldView({ world, events, isRunning }: WorldViewProps) {
               </tr>
             </thead>
             <tbody>
-              {lost.map((event) => (
+              {lost.slice(0, mostLost).map((event) => (
                 <tr key={`lost ${event.name}`} class="lost">
                   <th scope="row">
                     {shownText(event.name, 200)} ({shownText(event.address, 200)})

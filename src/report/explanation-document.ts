@@ -7,6 +7,9 @@ import { explanationBlocks } from './explanation-blocks.js';
 import { importanceBlocks, looksBlock } from './report-parts.js';
 import { examplesText, valueText } from './report-text.js';
 
+/** Examples in a report: a page of hundreds is read by nobody. */
+export const mostInReport = 24;
+
 export interface ImportanceFound
   extends Pick<EvaluationReport, 'model' | 'split' | 'data' | 'examples' | 'metrics' | 'looks'> {
   readonly repeats: number;

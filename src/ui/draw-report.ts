@@ -11,7 +11,12 @@ import type { ReportDocument, Section } from '../report/document.js';
 import { evaluationDocument } from '../report/evaluation-document.js';
 import type { EvaluationReport, ExplainedExample } from '../report/evaluation-report.js';
 import { explainedExample, type FoundExplanation } from '../report/explained-example.js';
-import { explanationDocument, type ImportanceFound, importanceDocument } from '../report/explanation-document.js';
+import {
+  explanationDocument,
+  type ImportanceFound,
+  importanceDocument,
+  mostInReport,
+} from '../report/explanation-document.js';
 import { type GateFound, gateDocument } from '../report/gate-document.js';
 import { heatMapPng } from '../report/heat-map.js';
 import type { LearningCurve } from '../report/learning-curve.js';
@@ -20,9 +25,6 @@ import { learningCurveBlocks } from '../report/report-parts.js';
 import { parseReport, type ScaleReport } from '../scale/record.js';
 import { scaleDocument } from '../scale/scale-document.js';
 import { withNumbers } from './worded-numbers.js';
-
-/** As many as `explain --html` shows. */
-const mostExamples = 24;
 
 type PictureInput = FoundExplanation['inputs'][number] & {
   readonly width?: number;
@@ -75,7 +77,7 @@ function gate({ lines, ...found }: GateFound): ReportDocument {
 /** A line for each example. */
 async function explained(text: string): Promise<ReportDocument> {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
-  const shown = lines.slice(0, mostExamples).map((line) => withNumbers(JSON.parse(line)) as ExplanationLine);
+  const shown = lines.slice(0, mostInReport).map((line) => withNumbers(JSON.parse(line)) as ExplanationLine);
   const examples: ExplainedExample[] = [];
   for (const { name, row, value, baselineValue, inputs, ...rest } of shown) {
     const numbers = { value: Number(value), baselineValue: Number(baselineValue) };

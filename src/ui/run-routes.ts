@@ -105,20 +105,20 @@ export class RunRoutes {
       // A report beside the runs, say.
       if (this.#written !== undefined && written !== this.#written) this.#streams.tell('change', []);
       this.#written = written;
-      await this.#tell({ change: changed, grown });
+      await this.#tell({ change: new Set(changed), grown: new Set(grown) });
     } finally {
       this.#isLooking = false;
     }
   }
 
   /** A few at a time: many runs are summed up while others ask for curves. */
-  async #tell(changes: Readonly<Record<ChangeKind, readonly string[]>>): Promise<void> {
-    const all = [...new Set(Object.values(changes).flat())];
+  async #tell(changes: Readonly<Record<ChangeKind, ReadonlySet<string>>>): Promise<void> {
+    const all = [...new Set([...changes.change, ...changes.grown])];
     for (let i = 0; i < all.length; i += 20) {
       const some = all.slice(i, i + 20);
       await this.#runs.summarize(some);
       for (const kind of ['change', 'grown'] as const) {
-        const names = some.filter((name) => changes[kind].includes(name));
+        const names = some.filter((name) => changes[kind].has(name));
         if (names.length > 0) this.#streams.tell(kind, names);
       }
     }

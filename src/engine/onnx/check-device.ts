@@ -2,7 +2,7 @@
 import { EngineError } from '../../errors.js';
 import { PrivateMemory } from '../private-memory.js';
 import { reasonOf } from './library.js';
-import { encodeModel, type OnnxNode } from './proto.js';
+import { elementTypeCode, encodeModel, type OnnxNode } from './proto.js';
 import { chosenProvider } from './providers.js';
 import { createSession } from './runtime.js';
 
@@ -48,7 +48,11 @@ export function hasFloat16(): boolean {
   });
   try {
     const product = { op: 'Mul', inputs: ['half', 'half'], outputs: ['square'], attributes: {} };
-    const [one, four] = computed([cast('x', 'half', 10), product, cast('square', 'y', 1)]);
+    const [one, four] = computed([
+      cast('x', 'half', elementTypeCode.float16),
+      product,
+      cast('square', 'y', elementTypeCode.float32),
+    ]);
     return one === 1 && four === 4;
   } catch {
     return false;

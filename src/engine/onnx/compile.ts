@@ -70,13 +70,11 @@ const dilatedKernels: DilatedKernels = (x, filter, dy, pad, dilations) => {
 export function compileGradients(step: StepModel, count: number, mixed = false): CompiledGraph {
   const { graph, noise } = traceGradients(step, count);
   const { precision } = step;
-  const plain = () => cutGraph(precision === 'float16' ? halfProducts(graph, false) : graph);
-  if (step.recompute === 'none') {
-    const made = { ...accepted(graph, { precision, mixed }), noise };
-    return chosenProvider().inPlace ? made : { ...made, plain: plain() };
-  }
   const again = (whole: StepGraph) => recomputed(whole, forwardOutputs(step));
-  return { ...accepted(graph, { precision, changed: again, mixed }), plain: plain(), noise };
+  const changed = step.recompute === 'none' ? undefined : again;
+  const made = { ...accepted(graph, { precision, changed, mixed }), noise };
+  if (!changed && chosenProvider().inPlace) return made;
+  return { ...made, plain: cutGraph(precision === 'float16' ? halfProducts(graph, false) : graph) };
 }
 
 /** What is computed without any gradient. */

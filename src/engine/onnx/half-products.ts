@@ -5,11 +5,9 @@
  * Parameters are given in float32, and cast where a product reads them.
  */
 import type { StepGraph } from './graph.js';
-import type { OnnxNode } from './proto.js';
+import { elementTypeCode, type OnnxNode } from './proto.js';
 
 const products: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'FusedMatMul', 'Gemm', 'MatMul']);
-/** TensorProto.DataType */
-const code = { float32: 1, float16: 10 };
 /** No lowering, and no field of a batch, has names that begin so. */
 const halfName = (name: string): string => `half_${name}`;
 const roundedName = (name: string): string => `rounded_${name}`;
@@ -21,9 +19,16 @@ const roundedName = (name: string): string => `rounded_${name}`;
 export function halfProducts(graph: StepGraph, native: boolean): StepGraph {
   const nodes: OnnxNode[] = [];
   const known = new Set<string>();
-  const cast = (node: OnnxNode, from: string, to: string, type: keyof typeof code) => {
+  const cast = (node: OnnxNode, from: string, to: string, type: 'float32' | 'float16') => {
     const { kernel, layerBlock } = node;
-    nodes.push({ op: 'Cast', inputs: [from], outputs: [to], attributes: { to: code[type] }, kernel, layerBlock });
+    nodes.push({
+      op: 'Cast',
+      inputs: [from],
+      outputs: [to],
+      attributes: { to: elementTypeCode[type] },
+      kernel,
+      layerBlock,
+    });
     return to;
   };
   const read = (node: OnnxNode, name: string): string => {

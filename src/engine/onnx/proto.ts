@@ -72,7 +72,7 @@ export interface OnnxDescription {
 }
 
 /** TensorProto.DataType */
-export const elementTypeCode = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
+export const elementTypeCode = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11 } as const;
 
 // Field numbers below are those of onnx.proto; the tag is (field << 3) | wire type.
 const message = (writer: BinaryWriter, field: number, body: (writer: BinaryWriter) => void): void => {

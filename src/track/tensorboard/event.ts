@@ -100,10 +100,10 @@ const plugin = (name: string, content: Body = () => {}): Body =>
   message(9, message(1, all(text(1, name), message(2, content))));
 
 const stringType = 7;
-/** Shown as Markdown. */
 /** A block of code in Markdown, whatever the lines hold. */
 export const codeBlock = (lines: string): string => lines.replaceAll(/^/gm, '    ');
 
+/** Shown as Markdown. */
 export const markdown = (tag: string, content: string): SummaryValue =>
   value(
     tag,

@@ -4,6 +4,7 @@
  */
 import { elements } from '../../../ground/elements.js';
 import { kernelDomain } from '../graph.js';
+import { elementTypeCode } from '../proto.js';
 import { composedAttentions } from './composed-attention.js';
 import { composedNormalizationGradients } from './composed-gradients.js';
 import type { NodeWriter } from './node-writer.js';
@@ -13,14 +14,13 @@ import { composedActivations } from './share-activations.js';
 import { transposedVolumes } from './transposed-volumes.js';
 
 const over = (axis: number) => ({ attributes: { axes: [axis], keepdims: 1 } });
-const floatCode = 1;
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 /** Ones where a class stands in its row. @param classes floats, [rows, 1] */
 function oneHot(writer: NodeWriter, classes: string, rows: number, columns: number): string {
   const all = writer.floats(upTo(columns), [1, columns]);
   const equal = writer.node('Equal', [classes, all], [rows, columns], { type: 'bool' });
-  return writer.node('Cast', [equal], [rows, columns], { attributes: { to: floatCode } });
+  return writer.node('Cast', [equal], [rows, columns], { attributes: { to: elementTypeCode.float32 } });
 }
 
 /** Cross-entropy of softmax on class indices, and its gradient (kernels/assembly/cross-entropy.ts). */
@@ -68,7 +68,7 @@ const orderedScatter: Rule = {
     if (count === undefined || depth !== 1 || !shape) return false;
     const [length, ...rest] = shape as [number, ...number[]];
     const columns = elements(rest);
-    const classes = writer.node('Cast', [cast], [count, 1], { attributes: { to: floatCode } });
+    const classes = writer.node('Cast', [cast], [count, 1], { attributes: { to: elementTypeCode.float32 } });
     const rows = writer.seenAs(updates, [count, columns]);
     const inputsOf = [oneHot(writer, classes, count, length), rows];
     const sum = writer.node('Gemm', inputsOf, [length, columns], { attributes: { transA: 1 } });
@@ -128,7 +128,8 @@ const composedUnary: Rule = {
     if (!shape || !['IsNaN', 'Selu', 'Sign'].includes(op)) return false;
     const bool = (name: string, of: readonly string[], to?: string) =>
       writer.node(name, of, shape, { type: 'bool', to });
-    const number = (name: string) => writer.node('Cast', [name], shape, { attributes: { to: floatCode } });
+    const number = (name: string) =>
+      writer.node('Cast', [name], shape, { attributes: { to: elementTypeCode.float32 } });
     const zero = writer.float(0);
     if (op === 'IsNaN') bool('Not', [bool('Equal', [x, x])], to);
     else if (op === 'Sign') {

@@ -17,7 +17,7 @@ interface NodeOptions {
 }
 
 export class NodeWriter {
-  readonly #constants: OnnxConstant[];
+  readonly #constants: Map<string, OnnxConstant>;
   readonly #shapes: Map<string, OnnxValue>;
   readonly #scalars = new Map<string, string>();
   readonly #shared = new Map<string, string>();
@@ -29,7 +29,7 @@ export class NodeWriter {
 
   constructor({ nodes, constants, shapes }: StepGraph) {
     this.#taken = new Set([...nodes.flatMap(({ outputs }) => outputs), ...constants.map(({ name }) => name)]);
-    this.#constants = [...constants];
+    this.#constants = new Map(constants.map((constant) => [constant.name, constant]));
     this.#shapes = new Map(shapes);
     for (const { name, type, shape, data } of constants) {
       if (type === 'float32' && shape.length === 0) this.#scalars.set(String(data[0]), name);
@@ -48,7 +48,7 @@ export class NodeWriter {
   }
 
   tables(): Pick<StepGraph, 'constants' | 'shapes'> {
-    return { constants: this.#constants, shapes: this.#shapes };
+    return { constants: [...this.#constants.values()], shapes: this.#shapes };
   }
 
   /**
@@ -107,8 +107,7 @@ export class NodeWriter {
   }
 
   /** Of constants, too. */
-  shapeOfAny = (name: string): readonly number[] | undefined =>
-    this.shape(name) ?? this.#constants.find((known) => known.name === name)?.shape;
+  shapeOfAny = (name: string): readonly number[] | undefined => this.shape(name) ?? this.#constants.get(name)?.shape;
 
   /** A tensor that was made for an earlier node, and serves this one as well. */
   shared(key: string): string | undefined {
@@ -122,10 +121,10 @@ export class NodeWriter {
   seenAs(name: string, shape: readonly number[]): string {
     const wanted = String(shape);
     if (String(this.#shapes.get(name)?.shape) === wanted) return name;
-    const constant = this.#constants.find((known) => known.name === name);
+    const constant = this.#constants.get(name);
     if (!constant) return this.node('Reshape', [name, this.int64(shape)], shape);
     const turned = { ...constant, name: this.#name(), shape };
-    this.#constants.push(turned);
+    this.#constants.set(turned.name, turned);
     this.#shapes.set(turned.name, turned);
     return turned.name;
   }
@@ -141,7 +140,7 @@ export class NodeWriter {
     const known = this.#scalars.get(key);
     if (known) return known;
     const name = this.#name();
-    this.#constants.push({ name, shape: [], type: 'float32', data: Float32Array.of(value) });
+    this.#constants.set(name, { name, shape: [], type: 'float32', data: Float32Array.of(value) });
     this.#scalars.set(key, name);
     return name;
   }
@@ -156,13 +155,13 @@ export class NodeWriter {
 
   floats(values: readonly number[], shape: readonly number[]): string {
     const name = this.#name();
-    this.#constants.push({ name, shape, type: 'float32', data: Float32Array.from(values) });
+    this.#constants.set(name, { name, shape, type: 'float32', data: Float32Array.from(values) });
     return name;
   }
 
   int64(values: readonly number[]): string {
     const name = this.#name();
-    this.#constants.push({ name, shape: [values.length], type: 'int64', data: constantData('int64', values) });
+    this.#constants.set(name, { name, shape: [values.length], type: 'int64', data: constantData('int64', values) });
     return name;
   }
 }

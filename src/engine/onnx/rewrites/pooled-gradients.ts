@@ -1,13 +1,12 @@
 /** The gradient of max pooling (kernels/assembly/max-pool-gradient.ts) in operators of ONNX, for devices. */
 import { elements } from '../../../ground/elements.js';
 import { kernelDomain } from '../graph.js';
-import type { OnnxNode } from '../proto.js';
+import { elementTypeCode, type OnnxNode } from '../proto.js';
 import type { NodeWriter } from './node-writer.js';
 import type { NodesAround, Rule } from './rewrite.js';
 
 /** Less than all numbers, and still one: a convolution multiplies it by zero. */
 const least = -3.4e38;
-const floatCode = 1;
 const alongWindow = { attributes: { axes: [1], keepdims: 1 } };
 
 /** Of one plane, an entry for each axis. */
@@ -76,7 +75,7 @@ function pooledGradient(
   const all = fitted(writer, writer.seenAs(x, [...outer, ...from]), from, start, covered, outer, least);
   const seen = writer.node('Conv', [all, places], windows, window);
   const asFloats = (name: string, shape: readonly number[]) =>
-    writer.node('Cast', [name], shape, { attributes: { to: floatCode } });
+    writer.node('Cast', [name], shape, { attributes: { to: elementTypeCode.float32 } });
   const equal = (a: string, b: string) => asFloats(writer.node('Equal', [a, b], windows, { type: 'bool' }), windows);
   const greatest = writer.node('ReduceMax', [seen], single, alongWindow);
   // The first of those that are as great counts down the highest.

@@ -1,4 +1,5 @@
 /** Transposed convolutions of volumes as plain ones: the provider for WebGPU takes those of images alone, and says so as it runs. */
+import { elements } from '../../../ground/elements.js';
 import type { NodeWriter } from './node-writer.js';
 import { fitted } from './pooled-gradients.js';
 import type { Rule } from './rewrite.js';
@@ -7,8 +8,8 @@ import type { Rule } from './rewrite.js';
 function spreadAlong(writer: NodeWriter, name: string, shape: readonly number[], axis: number, stride: number): string {
   if (stride === 1) return name;
   const spread = shape.map((size, i) => (i === axis ? size * stride : size));
-  const outer = shape.slice(0, axis + 1).reduce((product, size) => product * size, 1);
-  const rest = shape.slice(axis + 1).reduce((product, size) => product * size, 1);
+  const outer = elements(shape.slice(0, axis + 1));
+  const rest = elements(shape.slice(axis + 1));
   const pads = writer.int64([0, 0, 0, 0, stride - 1, 0]);
   const rows = writer.seenAs(name, [outer, 1, rest]);
   return writer.seenAs(writer.node('Pad', [rows, pads, writer.float(0)], [outer, stride, rest]), spread);
