@@ -7,6 +7,7 @@ import { execPath } from 'node:process';
 import { beforeAll, expect } from 'vitest';
 import { newFolders, writeConfig } from '../support/folder.js';
 import { freePort } from '../support/free-port.js';
+import { paced } from '../support/held.js';
 import { jobless, withoutMpirun } from '../support/mpi.js';
 import { cliFile } from '../support/package.js';
 import { trained } from '../support/runs.js';
@@ -21,8 +22,10 @@ const config = {
   training: { epochs: 1, batchSize: 4, shards: 4 },
   checkpoint: { everySteps: 20, keep: 2 },
 };
-/** Long enough for a signal, which mpirun passes on late, and for the end of a job with a rank that died, to come before its own. */
+/** With rests after each epoch, so that a signal, which mpirun passes on late, and the end of a job with a rank that died, come before its own. */
 const long = { ...config, training: { ...config.training, epochs: 20 } };
+
+const rests = paced('/20', 300);
 
 const alone = async (given: object) => (await trained(writeConfig(newFolder(), 'run', given), [], newFolder())).end;
 let hash: string;
@@ -71,7 +74,7 @@ mpi.it('two ranks end with the bits of one process', async () => {
 
 mpi.it('after Ctrl-C the run goes on from a checkpoint, to the same bits', async () => {
   const folder = newFolder();
-  const first = mpirun(folder, [writeConfig(folder, 'run', long)]);
+  const first = mpirun(folder, [writeConfig(folder, 'run', long)], rests);
   await first.says('1/20');
   first.child.kill('SIGINT');
   expect((await first.finished).code).not.toBe(0);
@@ -103,7 +106,7 @@ function kill(child: ChildProcess, rank: number): void {
 mpi.it.each(['star', 'mpi'])('a rank that is killed is named, and the run goes on (%s)', async (allReduce) => {
   const folder = newFolder();
   const sums = ['cluster.transport=mpi', `cluster.allReduce=${allReduce}`].flatMap((value) => ['--set', value]);
-  const first = mpirun(folder, [writeConfig(folder, 'run', long), ...sums]);
+  const first = mpirun(folder, [writeConfig(folder, 'run', long), ...sums], rests);
   await first.says('1/20');
   kill(first.child, 1);
   const { code, said } = await first.finished;
@@ -119,7 +122,7 @@ mpi.it.each(['star', 'mpi'])('a rank that is killed is named, and the run goes o
 
 mpi.it('of a rank 0 that is killed nothing is left but its run', async () => {
   const folder = newFolder();
-  const job = mpirun(folder, [writeConfig(folder, 'run', long)]);
+  const job = mpirun(folder, [writeConfig(folder, 'run', long)], rests);
   await job.says('1/20');
   kill(job.child, 0);
   expect((await job.finished).code).not.toBe(0);

@@ -8,6 +8,7 @@ import type { RunEvent } from '../../src/report/events.js';
 import { startLockstep } from '../support/cli.js';
 import { eventually } from '../support/eventually.js';
 import { newFolders, writeConfig } from '../support/folder.js';
+import { paced } from '../support/held.js';
 import { cliFile } from '../support/package.js';
 import { trained } from '../support/runs.js';
 import { skipIf } from '../support/skip-if.js';
@@ -27,8 +28,9 @@ const config = {
   training: { epochs: 1, batchSize: 4, shards: 4 },
   checkpoint: { everySteps: 20, keep: 2 },
 };
-/** Long enough that its end does not come before the fourth time that it is stopped. */
-const long = { ...config, training: { ...config.training, epochs: 18 } };
+/** With rests, so that its end does not come before the fourth time that it is stopped. */
+const long = { ...config, training: { ...config.training, epochs: 9 } };
+const rests = Object.entries(paced('"event":"checkpoint"', 250)).map(([name, value]) => `export ${name}='${value}'\n`);
 /** What a user writes, but for the place of the program. */
 const lockstep = `${execPath} ${cliFile}`;
 
@@ -73,7 +75,7 @@ async function submitted(folder: string, ...args: string[]) {
   const file = writeConfig(folder, 'run', long);
   const script = `#!/bin/bash
 #SBATCH --requeue --open-mode=append
-srun ${option} --open-mode=append --kill-on-bad-exit ${lockstep} join ${file} --out ${folder}/runs --threads 1 --json --timeout 40
+${rests.join('')}srun ${option} --open-mode=append --kill-on-bad-exit ${lockstep} join ${file} --out ${folder}/runs --threads 1 --json --timeout 40
 code=$?
 if [ $code = 75 ]; then scontrol requeue "$SLURM_JOB_ID"; fi
 exit $code

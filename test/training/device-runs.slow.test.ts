@@ -8,6 +8,7 @@ import { eventOf, groupIsAlive, startLockstep } from '../support/cli.js';
 import { urlOf, withCluster } from '../support/cluster.js';
 import { relativeError } from '../support/engines.js';
 import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
+import { held } from '../support/held.js';
 import { trained } from '../support/runs.js';
 import { skipIf } from '../support/skip-if.js';
 import { onSwiftshader, swiftshader, swiftshaderMissing } from '../support/swiftshader.js';
@@ -96,8 +97,10 @@ it('a run that is killed and goes on comes to the bits of one that was not', asy
   const { sha256 } = await onDevice('mlp');
   const out = newPath();
   const every = ['--set', 'checkpoint.everySteps=7', '--json', '--threads', '1', '--device', 'webgpu', '--out', out];
-  const life = startLockstep(['train', fileOf('mlp'), ...every], folder, swiftshader);
-  // What comes next is the first evaluation, for which shaders are compiled.
+  const life = startLockstep(['train', fileOf('mlp'), ...every], folder, {
+    ...swiftshader,
+    ...held('"step":16').env,
+  });
   await life.says('"event":"step"', 16);
   life.process.kill('SIGKILL');
   expect(await life.finished).toMatchObject({ signal: 'SIGKILL' });

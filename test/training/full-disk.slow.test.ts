@@ -14,6 +14,7 @@ import type { LockstepError } from '../../src/errors.js';
 import type { RunEvent } from '../../src/report/events.js';
 import { eventOf, eventsOf, type Finished, lockstepServed, startLockstep } from '../support/cli.js';
 import { newFolders, temporaryFolder, writeConfig } from '../support/folder.js';
+import { held } from '../support/held.js';
 import { checkLedger } from '../support/ledgers.js';
 import { cliFile, configFile } from '../support/package.js';
 import { patience } from '../support/patience.js';
@@ -63,7 +64,21 @@ async function failing(config: RunConfig, out: string, begun: () => void) {
 }
 
 const training = (out: string) => ['train', file, '--threads', '1', '--out', out, '--json'];
-const begin = (out: string, ...args: readonly string[]) => startLockstep([...training(out), ...args], out);
+
+const started = '"event":"start"';
+const unwritten = 'ledger.jsonl: cannot be written';
+/** A run that stands still when it has started, and where the disk of its ledger is full, till it is released. */
+function begin(out: string, ...args: readonly string[]) {
+  const { env, release } = held(started, unwritten);
+  return { ...startLockstep([...training(out), '--ledger', ...args], out, env), release };
+}
+/** Files of a run may have so many bytes from now on. */
+async function limitFrom(text: string, bytes: number | string, { says, process, release }: ReturnType<typeof begin>) {
+  await says(text);
+  limit(process.pid!, bytes);
+  release();
+}
+
 const runOf = (out: string) => join(out, 'run-1');
 
 /** The undisturbed run. */
@@ -113,9 +128,9 @@ skipIf(process.platform !== 'linux' && 'limits and /dev/full are those of Linux'
     it('from its first step on goes on to its end, and is made good by its remedy', async () => {
       const out = newFolder();
       const trace = join(out, 'trace.json');
-      const run = begin(out, '--ledger', '--trace', trace);
-      await run.says('"event":"start"');
-      limit(run.process.pid!, 1);
+      const run = begin(out, '--trace', trace);
+      await limitFrom(started, 1, run);
+      run.release();
       const names = ['best', 'checkpoints', 'events.jsonl', 'ledger.jsonl', 'metrics.jsonl', 'model', 'trace.json'];
       const events = expectUnwritten(await run.finished, names, runOf(out));
       expect(eventOf(events, 'end')).toMatchObject({ model: '', best: null });
@@ -124,11 +139,9 @@ skipIf(process.platform !== 'linux' && 'limits and /dev/full are those of Linux'
 
     it('for a while loses nothing', async () => {
       const out = newFolder();
-      const run = begin(out, '--ledger');
-      await run.says('"event":"start"');
-      limit(run.process.pid!, 1);
-      await run.says('ledger.jsonl: cannot be written');
-      limit(run.process.pid!, unlimited);
+      const run = begin(out);
+      await limitFrom(started, 1, run);
+      await limitFrom(unwritten, unlimited, run);
       const { code, stdout } = await run.finished;
       const end = eventOf(eventsOf(stdout), 'end');
       expect({ code, sha256: end.sha256 }).toEqual({ code: 0, sha256 });
@@ -171,10 +184,10 @@ skipIf(process.platform !== 'linux' && 'limits and /dev/full are those of Linux'
       const linear = ['model.layers=[flatten, {dense: {units: classes}}]', 'optimizer={sgd: {learningRate: 0.1}}'];
       // Enough of them for logs that are larger than the model.
       const small = [...linear, 'training.epochs=40', 'checkpoint.everySteps=50'];
-      const run = begin(out, '--ledger', ...small.flatMap((value) => ['--set', value]));
-      await run.says('"event":"start"');
+      const run = begin(out, ...small.flatMap((value) => ['--set', value]));
       // More than checkpoint and model of this one take, less than the logs of its steps.
-      limit(run.process.pid!, 40_000);
+      await limitFrom(started, 40_000, run);
+      run.release();
       const { code, stdout } = await run.finished;
       expect(code).toBe(1);
       const warnings = warningsIn(eventsOf(stdout)).map((message) => basename(message.split(':')[0]));
@@ -254,9 +267,14 @@ skipIf(process.platform !== 'linux' && 'limits and /dev/full are those of Linux'
         '--repeats',
         '1',
       ];
-      const running = startLockstep([...args, '--steps', '20', '--out', place, '--json'], out, { TMPDIR: out });
+      const hold = held('"event":"run"');
+      const running = startLockstep([...args, '--steps', '20', '--out', place, '--json'], out, {
+        TMPDIR: out,
+        ...hold.env,
+      });
       await running.says('"event":"run"');
       writeFileSync(place, '');
+      hold.release();
       const { code, stdout, stderr } = await running.finished;
       expect(stderr).toBe('');
       const events = stdout

@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { eventOf, eventsOf, groupIsAlive, lockstepServed, startLockstep } from '../support/cli.js';
 import { lcg } from '../support/engines.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
+import { paced } from '../support/held.js';
 import { checkLedger } from '../support/ledgers.js';
 import { resultOf, trained } from '../support/runs.js';
 
@@ -24,7 +25,7 @@ const file = writeConfig(folder, 'killed', {
   loss: 'sparseCategoricalCrossentropy',
   metrics: ['accuracy'],
   schedule: { cosine: { warmupSteps: 20 } },
-  // So many that the last kill finds it unfinished.
+  // Of each a twentieth of a second more than it takes, so that the last kill finds it unfinished.
   training: { epochs: 3 * kills, batchSize: 32, shards: 4, clipNorm: 1 },
   checkpoint: { everySteps: 20, everyEpochs: 3, keep: 3 },
 });
@@ -33,12 +34,13 @@ it('ends with the parameters of the undisturbed run and a complete ledger', asyn
   const undisturbed = await trained(file, [], join(folder, 'undisturbed'));
   const random = lcg(20);
   const run = join(folder, 'runs', 'killed-1');
+  const slow = paced('"event":"epoch"', 100);
   const reached: number[] = [];
   let landed = 0;
   for (let kill = 0; kill < kills; kill++) {
     const threads = String(1 + Math.floor(random() * 4));
     const how = existsSync(run) ? ['--resume', run] : [file, '--ledger'];
-    const life = startLockstep(['train', ...how, '--threads', threads, '--json'], folder);
+    const life = startLockstep(['train', ...how, '--threads', threads, '--json'], folder, slow);
     // One in six is killed while it loads.
     const early = kill % 6 === 5;
     if (!early) {

@@ -5,6 +5,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { resume } from '../../coordinator/local/train.js';
 import { eventOf, eventsOf, lockstep, lockstepServed, startLockstep } from '../support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
+import { held } from '../support/held.js';
 import { trained } from '../support/runs.js';
 
 const folder = temporaryFolder();
@@ -112,13 +113,15 @@ it('Ctrl-C writes a checkpoint, names the command that goes on, and that ends as
   const file = writeConfig(folder, 'stopped', {
     ...long,
     model,
-    training: { epochs: 60, batchSize: 50 },
+    training: { epochs: 5, batchSize: 50 },
     checkpoint: {},
   });
   const undisturbed = await trained(file, [], join(folder, 'whole'));
-  const life = startLockstep(['train', file, '--ledger'], folder);
-  await life.says('\n3/60');
+  const hold = held('3/5');
+  const life = startLockstep(['train', file, '--ledger'], folder, hold.env);
+  await life.says('3/5');
   life.process.kill('SIGINT');
+  hold.release();
   const { code, stdout } = await life.finished;
   expect(code).toBe(130);
   expect(stdout).toMatch(/\n {2}interrupted +the model is that of the last finished step\n/);

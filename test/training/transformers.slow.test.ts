@@ -9,6 +9,7 @@ import { openTextModel } from '../../coordinator/inference/text-model.js';
 import { resume } from '../../coordinator/local/train.js';
 import { startLockstep } from '../support/cli.js';
 import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
+import { held } from '../support/held.js';
 import { installInto } from '../support/installed.js';
 import { resultOf, type Trained, trained } from '../support/runs.js';
 import { trainedInWorld } from '../support/worlds.js';
@@ -49,14 +50,17 @@ it.each(['star', 'butterfly'])('comes to them over two workers, by %s', async (a
 
 it('comes to them when it is killed and goes on', async () => {
   const runs = newPath();
-  // So many checkpoints that it is not at its end when the kill comes.
-  const longer = ['training.epochs=8', 'checkpoint={everySteps: 1, keep: 2}'];
+  const longer = ['training.epochs=3', 'checkpoint={everySteps: 1, keep: 2}'];
   const set = longer.flatMap((each) => ['--set', each]);
-  const life = startLockstep(['train', file, '--threads', '2', '--out', runs, '--json', ...set], folder);
+  const life = startLockstep(
+    ['train', file, '--threads', '2', '--out', runs, '--json', ...set],
+    folder,
+    held('"event":"checkpoint","step":2').env,
+  );
   await life.says('"event":"checkpoint"', 2);
   expect(life.process.kill('SIGKILL')).toBe(true);
   expect((await life.finished).signal).toBe('SIGKILL');
-  const end = await resume(join(runs, 'decoder-1'), { threads: 1, set: ['checkpoint={everyEpochs: 8}'] });
+  const end = await resume(join(runs, 'decoder-1'), { threads: 1, set: ['checkpoint={everyEpochs: 3}'] });
   const whole = await trained(file, longer.slice(0, 1), newPath());
   expect(end.sha256).toBe(whole.end.sha256);
   expect(end.validation).toEqual(whole.end.validation);
