@@ -5,7 +5,7 @@ import { resolvedYaml } from '../../src/config/load-config.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import type { StepModel } from '../../src/engine/step.js';
 import { OutputError } from '../../src/errors.js';
-import { plural } from '../../src/ground/units.js';
+import { grouped, plural } from '../../src/ground/units.js';
 import { type EventRecord, eventsName } from '../../src/report/event-record.js';
 import type { Reporter } from '../../src/report/events.js';
 import { Ledger } from '../../src/report/ledger.js';
@@ -63,7 +63,7 @@ export function openFolder(
   const ledger = wanted || hasLedger(folder) ? new Ledger(ledgerPath, step, optionsOf(ledgerPath)) : undefined;
   if (ledger) logs.push(ledger.file);
   if (ledger && ledger.step < step) {
-    const message = `${ledgerPath} does not have the steps ${ledger.step + 1} to ${step}: it could not be written then`;
+    const message = `${ledgerPath} does not have the steps ${grouped(ledger.step + 1)} to ${grouped(step)}: it could not be written then`;
     record.report({ event: 'warning', message });
   }
   const trackers = openTrackers({ config, folder, step, model, optionsOf, report: record.report });

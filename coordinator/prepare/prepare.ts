@@ -13,7 +13,7 @@ import { tokensPerExample } from '../../src/data/tokens-per-example.js';
 import { createStepModel, initialParameters, type StepModel } from '../../src/engine/step.js';
 import { ConfigError } from '../../src/errors.js';
 import type { HeadMetrics } from '../../src/evaluate/run-metrics.js';
-import { plural } from '../../src/ground/units.js';
+import { grouped, plural } from '../../src/ground/units.js';
 import { checkPatterns } from '../../src/optimizer/weight-patterns.js';
 import type { EngineSpec, TrainingOptions } from '../../src/pool/pool-options.js';
 import type { Reporter } from '../../src/report/events.js';
@@ -183,7 +183,7 @@ async function prepareSteps(
   if (buckets) checkBuckets(buckets, config, examples, warn);
   if (threads > geometry.shards && geometry.batchSize >= smallBatch) {
     warn(
-      `${plural(threads, 'thread')}, but the batch of ${geometry.batchSize} has ${plural(geometry.shards, 'shard')}: ` +
+      `${plural(threads, 'thread')}, but the batch of ${grouped(geometry.batchSize)} has ${plural(geometry.shards, 'shard')}: ` +
         'the others only help to add up and update; a larger training.batchSize or more training.shards would use them',
     );
   }

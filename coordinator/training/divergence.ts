@@ -1,6 +1,6 @@
 /** Says when and why a run blew up. */
 import { DivergedError } from '../../src/errors.js';
-import { plural } from '../../src/ground/units.js';
+import { grouped, plural } from '../../src/ground/units.js';
 
 interface FailedSteps {
   /** Mean loss of every step that this process saw; the last is that of the step that failed. */
@@ -28,8 +28,8 @@ export function divergence(failed: FailedSteps): DivergedError {
     ? `, after ${plural(skippedSteps, 'step')} that overflowed in float16 and were skipped`
     : '';
   const why = overflowed && Number.isFinite(last) ? 'A single step was far too large' : history(failed);
-  const problem = `the run diverged at step ${step}: ${what}${scaled}. ${why}`;
-  const kept = overflowed ? 'last finite parameters' : `parameters before step ${step}`;
+  const problem = `the run diverged at step ${grouped(step)}: ${what}${scaled}. ${why}`;
+  const kept = overflowed ? 'last finite parameters' : `parameters before step ${grouped(step)}`;
   return new DivergedError(
     problem,
     `${remedy(failed)}. The ${kept} ${saved === null ? 'could not be saved' : `are in ${saved}`}`,
@@ -64,11 +64,11 @@ function history(failed: FailedSteps): string {
   const lowest = finite.reduce((least, at) => (at.loss < least.loss ? at : least));
   const [low, high] = [lowest, last].map(({ loss }) => loss.toPrecision(4));
   if (last.step - lowest.step < 2 || last.loss < 10 * Math.abs(lowest.loss)) {
-    const when = last.step === stepsBefore + losses.length - 1 ? 'one step earlier' : `at step ${last.step}`;
+    const when = last.step === stepsBefore + losses.length - 1 ? 'one step earlier' : `at step ${grouped(last.step)}`;
     return `The loss was ${high} ${when}: a single step was too large, or its batch holds bad values`;
   }
   return (
-    `The loss grew from ${low} at step ${lowest.step} to ${high} at step ${last.step}: each step overshoots the minimum ` +
+    `The loss grew from ${low} at step ${grouped(lowest.step)} to ${high} at step ${grouped(last.step)}: each step overshoots the minimum ` +
     'by more than it gains, because the learning rate is too large for the curvature of the loss'
   );
 }

@@ -1,4 +1,5 @@
 /** Takes up a run where its newest checkpoint left it, if config and data are still those that it was made with. */
+
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Checkpoint, newestCheckpoint } from '../../src/checkpoint/checkpoint.js';
@@ -11,6 +12,7 @@ import type { Dataset } from '../../src/data/examples.js';
 import { type DataFingerprint, fingerprintOf } from '../../src/data/fingerprint.js';
 import { ConfigError, DataError, RunCompleteError } from '../../src/errors.js';
 import { statusOf } from '../../src/ground/status.js';
+import { grouped } from '../../src/ground/units.js';
 import { metricsName, saysEnded } from '../../src/report/metrics-log.js';
 import { configName } from '../../src/report/run-folder.js';
 import type { RunLock } from '../../src/report/run-lock.js';
@@ -62,7 +64,7 @@ function checkUnfinished(folder: string, { state }: Checkpoint, config: RunConfi
   if (stopped) throw new RunCompleteError(`${folder}: the run has stopped early, and is complete`, 'start a new one');
   if (epoch >= config.training.epochs) {
     throw new RunCompleteError(
-      `${folder}: the run is complete: it has ${epoch} of ${config.training.epochs} epochs`,
+      `${folder}: the run is complete: it has ${grouped(epoch)} of ${grouped(config.training.epochs)} epochs`,
       isPlanned(config.schedule)
         ? 'start a new run: under its schedule, every step depends on how many there will be'
         : `to train on, add --set training.epochs=${epoch * 2}, or start a new run`,

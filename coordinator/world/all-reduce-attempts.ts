@@ -2,7 +2,9 @@
  * The all-reduce of a round: attempt by attempt, until all who gave sums hold the same total. A link that breaks, a
  * worker that is lost or one that holds another total makes another attempt necessary, on another way or without it.
  */
+
 import { WireError } from '../../src/errors.js';
+import { grouped } from '../../src/ground/units.js';
 import type { Worker } from '../../src/pool/round-worker.js';
 import { type AllReducePlan, type PlanMember, usesLinks } from '../../src/reduce/plan.js';
 import type { PowerSgdRule } from '../../src/reduce/power-sgd.js';
@@ -189,7 +191,7 @@ export class AllReduceAttempts {
   /** MPI has no way to give up a sum: who has begun it is of no use any more. */
   #stuck(who: string, what: string): WireError {
     const error = new WireError(
-      `the sum of step ${this.#round + 1} by MPI cannot end: ${who} ${what}`,
+      `the sum of step ${grouped(this.#round + 1)} by MPI cannot end: ${who} ${what}`,
       'resume the run, which goes on from its newest checkpoint; with cluster.allReduce: auto it goes on without workers that are lost',
     );
     this.#options.roster.allReduce.abort(error);
@@ -212,10 +214,7 @@ export class AllReduceAttempts {
       const worker = byId.get(id);
       if (!worker) continue;
       this.#computing.forget(worker);
-      roster.lose(
-        worker,
-        bytes > 0 ? `it owes ${bytes.toLocaleString('en-US')} bytes` : 'it does not confirm the total',
-      );
+      roster.lose(worker, bytes > 0 ? `it owes ${grouped(bytes)} bytes` : 'it does not confirm the total');
     }
   }
 

@@ -2,11 +2,13 @@
  * Trains over a world of workers: the coordinator's own threads and remote machines. Rounds of one step, or of some local steps, as
  * the training loop asks for them.
  */
+
 import { bucketedBatches } from '../../src/data/buckets.js';
 import { roundOf, rowsUsed } from '../../src/data/geometry.js';
 import { LockstepError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { RunMetrics } from '../../src/evaluate/run-metrics.js';
+import { grouped } from '../../src/ground/units.js';
 import { StoppedError } from '../../src/pool/control.js';
 import type { ThreadPool } from '../../src/pool/pool.js';
 import type { RoundOptions as RoundPoolOptions, TrainingOptions, UpdateOptions } from '../../src/pool/pool-options.js';
@@ -184,7 +186,8 @@ export class Cluster implements Trainer {
     this.#rewinds++;
     this.#done = own.round + 1 - this.#roundOf(this.#epoch, 0);
     const [from, to] = [own.round + 2, this.#roundOf(this.#epoch, lost)];
-    if (from <= to) report({ event: 'warning', message: `${because}: steps ${from} to ${to} are computed again` });
+    if (from <= to)
+      report({ event: 'warning', message: `${because}: steps ${grouped(from)} to ${grouped(to)} are computed again` });
     this.#scaling.rewind(this.#done);
     restart(own.round);
     world.advance(own.round);

@@ -22,7 +22,7 @@ export interface QuorumOptions {
   readonly count: () => { readonly names: readonly string[]; readonly able: number };
   /** Lets come and go who wants to, between two steps. */
   readonly turn: () => Promise<void>;
-  /** Told when a wait begins. */
+  /** Told when a wait begins, and whenever another number of workers is there meanwhile. */
   readonly waiting: (present: number, minimum: number) => void;
 }
 
@@ -64,8 +64,7 @@ export class Quorum {
   }
 
   async #wait(): Promise<void> {
-    const { count, waiting, arrival } = this.#options;
-    if (!this.#isStopped) waiting(count().names.length, this.#minimum);
+    const { arrival } = this.#options;
     let isLate = false;
     const late = () => {
       isLate = true;
@@ -81,9 +80,13 @@ export class Quorum {
   }
 
   async #until(isLate: () => boolean): Promise<void> {
-    const { count, turn, arrival } = this.#options;
+    const { count, turn, arrival, waiting } = this.#options;
+    let told: number | undefined;
     while (!this.#isReached) {
       if (this.#isStopped) throw new StoppedError();
+      const present = count().names.length;
+      if (present !== told) waiting(present, this.#minimum);
+      told = present;
       if (this.mistake && count().names.length === 0) throw this.mistake;
       if (isLate()) throw arrival!.missed(count().names);
       await new Promise<void>((resolve) => {

@@ -1,6 +1,8 @@
 /** A machine behind a connection as a Worker: what it is asked for goes out, and what it answers is received here. */
+
 import { type LockstepError, WireError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
+import { grouped } from '../../src/ground/units.js';
 import type { Computed, ComputeTask, EvaluationBatch, RoundUpdate, Worker } from '../../src/pool/round-worker.js';
 import type { Landing } from '../../src/reduce/landings.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
@@ -110,7 +112,7 @@ export class RemoteWorker implements Worker {
 
   compute(task: ComputeTask): Promise<Computed> {
     const shards = task.nodes.map(({ low, high }) => `${low}-${high - 1}`).join(', ');
-    return this.#ask(`computing shards ${shards} of step ${task.round + 1}`, (doing) => {
+    return this.#ask(`computing shards ${shards} of step ${grouped(task.round + 1)}`, (doing) => {
       const computed = this.#questions.compute(doing, task);
       const rows = task.rows.map(({ rows }) => rows);
       this.#outbox.sendAfter(rows, { kind: 'compute', ...task });
@@ -125,7 +127,7 @@ export class RemoteWorker implements Worker {
 
   allReduce(plan: AllReducePlan): Promise<number> {
     this.#contributes = plan.members.some(({ id, nodes }) => id === this.id && nodes.length > 0);
-    return this.#ask(`exchanging gradients of step ${plan.round + 1}`, (doing) => {
+    return this.#ask(`exchanging gradients of step ${grouped(plan.round + 1)}`, (doing) => {
       const squares = this.#questions.allReduce(doing, plan);
       this.#outbox.send({ kind: 'allReduce', ...plan });
       return squares;
@@ -133,7 +135,7 @@ export class RemoteWorker implements Worker {
   }
 
   async commit(update: RoundUpdate): Promise<void> {
-    this.#doing = `committing step ${update.round + 1}`;
+    this.#doing = `committing step ${grouped(update.round + 1)}`;
     this.standing.commit(update.round);
     this.#outbox.send({ kind: 'commit', ...update });
   }

@@ -1,4 +1,5 @@
 /** What reports say of workers. */
+import { grouped } from '../../src/ground/units.js';
 import type { Worker } from '../../src/pool/round-worker.js';
 import type { WarningEvent } from '../../src/report/events.js';
 import type { WorkerEvent, WorkerInfo } from '../../src/report/world-events.js';
@@ -27,7 +28,7 @@ function line(text: string): string {
 }
 
 export function cutOffWarning({ name }: Worker, peer: Worker, { round, reason }: PeerLost): WarningEvent {
-  const problem = `${name} has lost its link to ${peer.name} at step ${round + 1} (${reason})`;
+  const problem = `${name} has lost its link to ${peer.name} at step ${grouped(round + 1)} (${reason})`;
   return { event: 'warning', message: `${problem}: their sums go through the coordinator meanwhile` };
 }
 

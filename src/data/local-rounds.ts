@@ -4,7 +4,7 @@
  */
 import type { SyncConfig } from '../config/cluster.js';
 import { ConfigError } from '../errors.js';
-import { plural } from '../ground/units.js';
+import { grouped, plural } from '../ground/units.js';
 import { activeShards, type Geometry, type RowRange, shardsOf } from './geometry.js';
 
 /** The replicas, or the shards, [low, high). */
@@ -54,7 +54,7 @@ export function planLocalRounds(sync: SyncConfig, { shards, batchSize }: Geometr
   if (steps * batchSize > mostRows) {
     const fitting = Math.floor(mostRows / batchSize);
     throw new ConfigError(
-      `cluster.sync.local.steps: ${steps} steps of ${batchSize} examples are more than the ${mostRows.toLocaleString('en-US')} of a round`,
+      `cluster.sync.local.steps: ${steps} steps of ${batchSize} examples are more than the ${grouped(mostRows)} of a round`,
       fitting > 0 ? `use at most ${fitting}` : 'use a smaller training.batchSize',
     );
   }

@@ -1,5 +1,5 @@
 /** What the course of a training says: whether it ended too early or too late, and whether its steps were too large. */
-import { metricText, percent } from '../ground/units.js';
+import { grouped, metricText, percent } from '../ground/units.js';
 import type { Finding } from '../report/evaluation-report.js';
 import type { LoggedEpoch } from '../report/run-log.js';
 import type { RunFacts } from './facts.js';
@@ -68,7 +68,7 @@ function tooLong(facts: RunFacts, { prior }: Losses): Finding[] {
   if (isPlanned || !isEarly || !(learned > 0) || !(lost > mostLost) || !(last.loss < at.loss)) return [];
   const which = isLast ? '; --model best evaluates the better model' : '';
   const text =
-    `The loss on validation was lowest after epoch ${at.epoch} of ${last.epoch}, ${metricText(watched(at))}, and is ` +
+    `The loss on validation was lowest after epoch ${grouped(at.epoch)} of ${grouped(last.epoch)}, ${metricText(watched(at))}, and is ` +
     `${metricText(watched(last))} at the end, while that of training went on falling${which}.`;
   return [{ title: 'Trained too long', text, remedies: earlierEnd(facts) }];
 }
@@ -84,7 +84,7 @@ function tooShort(facts: RunFacts): Finding[] {
   if (lowest(epochs) < epochs.length - 2 || !(gain > 0) || !(left > mostLeft)) return [];
   const what = epochs[0].validation ? 'validation' : 'training';
   const text =
-    `The loss on ${what} was still falling at the end: the last ${quarter} of ${epochs.length} epochs brought ${percent(left)} of all ` +
+    `The loss on ${what} was still falling at the end: the last ${grouped(quarter)} of ${grouped(epochs.length)} epochs brought ${percent(left)} of all ` +
     `that was gained since the first, down to ${metricText(lows[1])}.`;
   return [{ title: 'Still improving at the end', text, remedies: moreEpochs(facts) }];
 }

@@ -3,6 +3,7 @@
 import { type AskedHeads, isList } from '../config/heads.js';
 import type { ScheduleConfig } from '../config/schedule.js';
 import type { TrainingConfig } from '../config/training.js';
+import { grouped } from '../ground/units.js';
 import { AskedMetric } from '../metrics/families.js';
 import { resultName } from './run-metrics.js';
 
@@ -36,7 +37,7 @@ function improves({ mode }: Monitor, value: number, best: number | null, minDelt
 export function warningOf({ metric }: Monitor, epoch: number, value: number): string | undefined {
   if (Number.isFinite(value)) return undefined;
   return (
-    `training.monitor: ${metric} is ${value} after epoch ${epoch}: such an epoch is never the best, and counts ` +
+    `training.monitor: ${metric} is ${value} after epoch ${grouped(epoch)}: such an epoch is never the best, and counts ` +
     'as one without a better value for early stopping and the plateau schedule'
   );
 }

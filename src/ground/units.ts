@@ -31,10 +31,13 @@ export const numberText = (value: number, digits = 6): string =>
 /** Bytes in a sentence: `128 B`, `12.3 kB`, `3.42 GB`. */
 export const bytesText = (bytes: number): string => scaled(bytes, ['B', 'kB', 'MB', 'GB', 'TB']);
 
+/** A measured figure in a column: 1,234.5. */
+export const tenths = (value: number): string => thousandsApart(value.toFixed(1));
+
 /** Bytes in a column, or of a figure that changes while one looks on: always with one decimal, `29.5 kB`, `1,234.0 MB`. */
 export function sizeText(bytes: number): string {
   const [size, unit] = bytes < 1e6 ? [1e3, 'kB'] : [1e6, 'MB'];
-  return `${thousandsApart((bytes / size).toFixed(1))} ${unit}`;
+  return `${tenths(bytes / size)} ${unit}`;
 }
 
 /** 1.25e9 -> `10 Gbit/s`. */
@@ -48,7 +51,7 @@ export function duration(seconds: number): string {
   const whole = Math.round(seconds);
   const pad = (part: number) => String(part).padStart(2, '0');
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`;
-  return `${Math.floor(whole / 3600)} h ${pad(Math.floor((whole % 3600) / 60))} min`;
+  return `${grouped(Math.floor(whole / 3600))} h ${pad(Math.floor((whole % 3600) / 60))} min`;
 }
 
 /** The time of one step or message: 1e-4 -> `100 us`. */

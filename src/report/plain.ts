@@ -1,6 +1,6 @@
 /** The report without control codes, for what is no terminal or has another line of its own: lines, and a sign of life in long epochs. */
 import pc from 'picocolors';
-import { duration, metricText } from '../ground/units.js';
+import { duration, grouped, metricText } from '../ground/units.js';
 import type { ProgressEvent, Reporter } from './events.js';
 import { endsPhase, phaseText } from './phases.js';
 import { rateOf, textReporter } from './text.js';
@@ -33,6 +33,6 @@ export function plainReporter(stream: NodeJS.WritableStream, now: () => number =
 function progressLine(event: ProgressEvent): string {
   const { epoch, epochs, step, steps, loss, secondsLeft } = event;
   const { value, unit } = rateOf(event);
-  const place = `epoch ${epoch}/${epochs}: step ${step}/${steps}`;
+  const place = `epoch ${grouped(epoch)}/${grouped(epochs)}: step ${grouped(step)}/${grouped(steps)}`;
   return `${place}, loss ${metricText(loss)}, ${value} ${unit}, ${duration(secondsLeft)} left\n`;
 }

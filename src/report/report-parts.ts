@@ -23,7 +23,7 @@ export function trainingBlocks({ epochs, best }: TrainingCourse): Block[] {
   });
   const trained = { name: 'training', points: epochs.map((one) => ({ x: at(one), y: one.loss })) };
   const bestEpoch = epochs.find(({ epoch }) => epoch === best);
-  const mark = bestEpoch && { mark: { x: at(bestEpoch), text: `best: epoch ${best}` } };
+  const mark = bestEpoch && { mark: { x: at(bestEpoch), text: `best: epoch ${grouped(bestEpoch.epoch)}` } };
   const chart = (title: string, lines: ChartLine[]): Chart => ({
     ...{ kind: 'lines', title, xLabel: isCounted ? 'training examples seen' : 'epoch', yLabel: title, lines, ...mark },
   });

@@ -1,7 +1,7 @@
 /** The report on a terminal: a live line for the phase or the epoch under way, one line for each epoch that is done. */
 import { Presets, SingleBar } from 'cli-progress';
 import pc from 'picocolors';
-import { duration, metricText } from '../ground/units.js';
+import { duration, grouped, metricText } from '../ground/units.js';
 import type { ProgressEvent, Reporter, RunEvent } from './events.js';
 import { beforeDeath } from './last-acts.js';
 import { endsPhase, phaseText } from './phases.js';
@@ -9,7 +9,7 @@ import { rateOf, textReporter } from './text.js';
 import { terminalColumns, wrapLines } from './wrap.js';
 
 /** Columns that all figures may take, and the fewest of a bar. */
-const FIGURES = 70;
+const FIGURES = 72;
 const BAR = 8;
 
 /** @param stream a terminal; its width sets the bar's */
@@ -71,8 +71,8 @@ function figures(event: ProgressEvent) {
   const { epoch, epochs, step, steps, loss, secondsLeft } = event;
   const { value, unit } = rateOf(event);
   return {
-    epoch: `${epoch}/${epochs}`,
-    steps: `${String(step).padStart(String(steps).length)}/${steps}`,
+    epoch: `${grouped(epoch)}/${grouped(epochs)}`,
+    steps: `${grouped(step).padStart(grouped(steps).length)}/${grouped(steps)}`,
     loss: metricText(loss),
     rate: `${value} ${unit}`,
     left: duration(secondsLeft),

@@ -99,7 +99,10 @@ function startBlock(run: StartEvent, colors: Colors, width: number): string {
   ];
   if (run.buckets) {
     const { places, graphs } = run.buckets;
-    rows.push(['sequences', `${places.join(', ')} places, by the longest of the batch (${plural(graphs, 'graph')})`]);
+    rows.push([
+      'sequences',
+      `${places.map(grouped).join(', ')} places, by the longest of the batch (${plural(graphs, 'graph')})`,
+    ]);
   }
   if (run.resumed) rows.push(['resumed', resumedText(run.resumed)]);
   return `${colors.bold(run.name)}\n${table(rows, colors, width)}\n`;
@@ -123,7 +126,7 @@ function epochLine(event: EpochEvent, epochs: number, colors: Colors, width: num
     duration(event.seconds),
   ];
   const cells = columnsOf(event, epochs, width).map(({ width }, i) => padStart(values[i], width));
-  const epoch = `${event.epoch}/${epochs}`.padEnd(epochWidth(epochs));
+  const epoch = `${grouped(event.epoch)}/${grouped(epochs)}`.padEnd(epochWidth(epochs));
   return `${[epoch, ...cells].join('  ')}${event.best ? `  ${colors.green('best')}` : ''}\n`;
 }
 
@@ -165,11 +168,11 @@ function endBlock(
   const rows = courseRows(courses, width);
   if (event.interrupted) rows.push(['interrupted', 'the model is that of the last finished step']);
   if (event.stoppedEarly) {
-    const best = event.bestEpoch === null ? 'none was the best' : `the best was ${event.bestEpoch}`;
-    rows.push(['stopped early', `after epoch ${event.epochs}; ${best}`]);
+    const best = event.bestEpoch === null ? 'none was the best' : `the best was ${grouped(event.bestEpoch)}`;
+    rows.push(['stopped early', `after epoch ${grouped(event.epochs)}; ${best}`]);
   }
   if (event.skippedSteps) rows.push(['skipped', `${plural(event.skippedSteps, 'step')} that overflowed in float16`]);
-  if (event.restored) rows.push(['restored', `the parameters of epoch ${event.bestEpoch}`]);
+  if (event.restored) rows.push(['restored', `the parameters of epoch ${grouped(event.bestEpoch!)}`]);
   if (event.validation) rows.push(['validation', metricsText(event.validation)]);
   if (event.test) rows.push(['test', metricsText(event.test)]);
   if (event.sealed) rows.push(['test', 'sealed; lockstep evaluate --unseal opens it']);
@@ -232,5 +235,5 @@ function columnsOf(event: EpochEvent, epochs: number, most: number): { title: st
 }
 
 function epochWidth(epochs: number): number {
-  return Math.max('epoch'.length, 2 * String(epochs).length + 1);
+  return Math.max('epoch'.length, 2 * grouped(epochs).length + 1);
 }

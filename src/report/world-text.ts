@@ -1,6 +1,6 @@
 /** What a coordinator tells of its workers, in words and columns. */
 import type pc from 'picocolors';
-import { bytesText, grouped, plural, sizeText } from '../ground/units.js';
+import { bytesText, duration, grouped, plural, sizeText, tenths } from '../ground/units.js';
 import { tableLines } from './aligned.js';
 import type {
   ListeningEvent,
@@ -51,7 +51,7 @@ export function worldText(event: WorldReport, colors: Colors, width: number): st
 function waitingLine({ step, present, minimum, away }: WaitingEvent, colors: Colors): string {
   const lost = away.length > 0 ? `, and may come back: ${away.join(', ')}` : '';
   const where = step === 0 ? 'not begun' : `paused after step ${grouped(step)}`;
-  return `${colors.yellow('waiting:')} ${where}, ${present} of ${minimum} workers are here${lost}\n`;
+  return `${colors.yellow('waiting:')} ${where}, ${grouped(present)} of ${grouped(minimum)} workers are here${lost}\n`;
 }
 
 function workerLine({ change, name, address, step, reason }: WorkerEvent, colors: Colors): string {
@@ -72,8 +72,8 @@ const workerTitles = ['worker', 'address', 'threads', 'state', 'examples/s', 'sh
 
 function workerRow({ name, address, threads, state, examplesPerSecond, share, roundTrip }: WorkerInfo): string[] {
   return [
-    ...[name, address, String(threads), state, examplesPerSecond === null ? '-' : grouped(examplesPerSecond)],
-    ...[`${(100 * share).toFixed(0)} %`, roundTrip === null ? '-' : `${roundTrip.toFixed(1)} ms`],
+    ...[name, address, grouped(threads), state, examplesPerSecond === null ? '-' : grouped(examplesPerSecond)],
+    ...[`${(100 * share).toFixed(0)} %`, roundTrip === null ? '-' : `${tenths(roundTrip)} ms`],
   ];
 }
 
@@ -82,25 +82,24 @@ const summaryTitles = ['worker', 'shards', 'steps', 'compute', 'exchange', 'upda
 function summaryText(event: SummaryEvent, colors: Colors, width: number): string {
   const rows = event.workers.map((worker) => [
     ...[worker.name, grouped(worker.shards), grouped(worker.steps)],
-    ...[worker.computeSeconds, worker.exchangeSeconds, worker.updateSeconds].map(
-      (seconds) => `${seconds.toFixed(1)} s`,
-    ),
-    ...[sizeText(worker.bytesReceived), sizeText(worker.bytesSent), String(worker.timesLost)],
+    ...[worker.computeSeconds, worker.exchangeSeconds, worker.updateSeconds].map(duration),
+    ...[sizeText(worker.bytesReceived), sizeText(worker.bytesSent), grouped(worker.timesLost)],
   ]);
   const { bytesPerStep, fewestBytesPerStep, hosts, bytesBetweenHosts, reproducible, precision, rank, sums, local } =
     event;
   const bytes = `${sizeText(bytesPerStep)} of gradients crossed the network in a step; ${sizeText(fewestBytesPerStep)} is the least\n`;
-  const between = hosts > 1 ? `${hosts} hosts: ${sizeText(bytesBetweenHosts)} of that went from one to another\n` : '';
+  const between =
+    hosts > 1 ? `${grouped(hosts)} hosts: ${sizeText(bytesBetweenHosts)} of that went from one to another\n` : '';
   const mixed = reproducible ? '' : 'not bit-reproducible: machines with different arithmetic took part\n';
   const rounded =
     precision === 'float32' ? '' : `gradients crossed the network as ${precision}: the result depends on the workers\n`;
   const factors =
     rank === null
       ? ''
-      : `gradients crossed the network as factors of rank ${rank}: the result depends on the workers\n`;
+      : `gradients crossed the network as factors of rank ${grouped(rank)}: the result depends on the workers\n`;
   const byLibrary = sums === 'mpi' ? 'gradients were added up by MPI itself: the result depends on the workers\n' : '';
   const rounds = local
-    ? `${plural(local.replicas, 'replica')} took ${plural(local.steps, 'local step')} a round${local.parts > 1 ? `, ${local.parts} parts in turn` : ''}${local.overlap > 0 ? `, ${local.overlap} beside an exchange` : ''}${local.quantize ? `, rounded to ${local.quantize}` : ''}: the result is not that of training in step\n`
+    ? `${plural(local.replicas, 'replica')} took ${plural(local.steps, 'local step')} a round${local.parts > 1 ? `, ${plural(local.parts, 'part')} in turn` : ''}${local.overlap > 0 ? `, ${grouped(local.overlap)} beside an exchange` : ''}${local.quantize ? `, rounded to ${local.quantize}` : ''}: the result is not that of training in step\n`
     : '';
   const state = event.optimizerState === 'sharded' ? shardedLine(event.workers) : '';
   return `\n${columns(summaryTitles, rows, colors, width)}${bytes}${between}${state}${mixed}${rounded}${factors}${byLibrary}${rounds}`;

@@ -1,5 +1,7 @@
 /** A connection over a channel of any transport. */
+
 import { LockstepError, RefusedError, WireError } from '../errors.js';
+import { grouped } from '../ground/units.js';
 import { openSlab, type SlabFrame, type SlabParts } from '../reduce/slab-frame.js';
 import type { BlobSource } from './blob.js';
 import { asProse } from './checks.js';
@@ -244,7 +246,7 @@ export class FramedConnection implements Connection {
 
   #lost(problem: string): WireError {
     const { unsent } = this.#sending;
-    const rest = unsent > 0 ? `, ${unsent.toLocaleString('en-US')} bytes unsent` : '';
+    const rest = unsent > 0 ? `, ${grouped(unsent)} bytes unsent` : '';
     return new WireError(`${this.#label}: ${problem}${rest}`, remedy);
   }
 

@@ -269,7 +269,7 @@ describe('terminal report', () => {
     chunks.length = 0;
     report({ ...PROGRESS, epoch: 10, epochs: 20, step: 750, steps: 1_500, examplesPerSecond: 123_456 });
     const bar = stripVTControlCharacters(chunks.join(''));
-    expect(bar).toMatch(/^10\/20 █+░+ {2}750\/1500 {2}loss 0\.5000 {2}123,456 examples\/s {2}1 min 01 s left$/);
+    expect(bar).toMatch(/^10\/20 █+░+ {3}750\/1,500 {2}loss 0\.5000 {2}123,456 examples\/s {2}1 min 01 s left$/);
     expect(bar.length).toBeLessThan(80);
     for (const event of [WARNING, PROGRESS, ...EPOCHS, END]) report(event);
     const all = stripVTControlCharacters(chunks.join(''));

@@ -226,7 +226,7 @@ describe.each(widths)('a terminal of %i columns', (columns) => {
     const at = { event: 'progress', epoch: 10, epochs: 20, step: 750, steps: 1_500, loss: 0.5 } as const;
     const bar = shown(terminalReporter, [{ ...at, examplesPerSecond: 1_234_567, secondsLeft: 7_380 }], columns);
     expect(bar.length).toBeLessThan(columns);
-    expect(bar).toMatch(/^10\/20 .*750\/1500 {2}loss 0\.5000 .*2 h 03 min left$/);
+    expect(bar).toMatch(/^10\/20 .*750\/1,500 {2}loss 0\.5000 .*2 h 03 min left$/);
   });
 
   const commands: Command[] = [

@@ -147,6 +147,25 @@ describe('a run with too few workers', () => {
     await enough;
   });
 
+  it('says how many are here whenever one more is', async () => {
+    const { world, join, events } = newWorld({ workers: { first: 2, later: 1 } });
+    const enough = world.enough();
+    for (const name of ['a', 'b']) {
+      expect(await hasEnded(enough)).toBe(false);
+      const { connection } = join(name);
+      await settled();
+      await connection.says({ kind: 'ready' });
+      await settled();
+      await connection.says(applied(-1));
+    }
+    await enough;
+    const told = events.flatMap((event) => (event.event === 'waiting' ? [[event.present, event.minimum]] : []));
+    expect(told).toEqual([
+      [0, 2],
+      [1, 2],
+    ]);
+  });
+
   it.each(['stop', 'signal'])('stops waiting at a %s', async (how) => {
     const abort = new AbortController();
     const { world } = newWorld({ signal: abort.signal });
