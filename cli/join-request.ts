@@ -1,10 +1,10 @@
 /** What a rank of `lockstep join` is asked to do: its place in the job, and the options, checked. */
 import { availableParallelism, cpus, hostname } from 'node:os';
-import { maximumThreads } from '../coordinator/local/threads.js';
 import { ConfigError } from '../src/errors.js';
 import { findLaunch, jobName, type Launch, type LaunchFlags } from '../src/launch/launch.js';
 import { holdLifeLine } from '../src/launch/life-line.js';
 import { meetingOf } from '../src/launch/meeting.js';
+import { maximumThreads } from '../src/pool/thread-count.js';
 import { performLastActs } from '../src/report/last-acts.js';
 import { metricsFlags } from './metrics.js';
 import { authority, checkRankFiles, pair } from './network.js';

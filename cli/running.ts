@@ -1,9 +1,8 @@
 /** What commands that run for a while share: Ctrl-C ends them in good order, twice at once; whole numbers as options. */
-import { availableParallelism, constants } from 'node:os';
+import { constants } from 'node:os';
 import type { Command } from 'commander';
-import { maximumThreads } from '../coordinator/local/threads.js';
-import { chosenProvider } from '../src/engine/onnx/providers.js';
 import { ConfigError } from '../src/errors.js';
+import { checkOneOnDevice, maximumThreads, usualThreads } from '../src/pool/thread-count.js';
 import type { EndEvent, Reporter } from '../src/report/events.js';
 import { jsonReporter } from '../src/report/json.js';
 import { performLastActs } from '../src/report/last-acts.js';
@@ -148,18 +147,11 @@ export const sealed = ({ seal }: { readonly seal?: boolean }): string[] => (seal
 
 /** @param least 0 where no thread may compute. @throws ConfigError when it is none that a pool can have */
 export function threadCount(value: string | undefined, least: 0 | 1 = 1): number {
-  const cores = availableParallelism();
-  const { inPlace, name } = chosenProvider();
-  if (value === undefined) return inPlace ? cores : 1;
-  // Sessions of several threads would share one queue of the device, which takes no lock.
-  if (!inPlace) return wholeNumber('--threads', value, least, 1, `one thread gives ${name} all its work: leave it out`);
-  return wholeNumber(
-    '--threads',
-    value,
-    least,
-    maximumThreads,
-    `this machine has ${cores} cores: use --threads ${cores} or leave it out`,
-  );
+  if (value === undefined) return usualThreads();
+  const remedy = `use --threads ${usualThreads()} or leave it out`;
+  const threads = wholeNumber('--threads', value, least, maximumThreads, remedy);
+  checkOneOnDevice('--threads', threads);
+  return threads;
 }
 
 /** The limit of `--steps`. @throws ConfigError when it is no number of steps */

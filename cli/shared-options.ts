@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { EvaluateOptions } from '../coordinator/inference/evaluated-data.js';
-import { beforeAction } from './device.js';
+import { beforeAction, beforeTraining } from './device.js';
 import { wholeFlag } from './flag-numbers.js';
 import { namedFiles } from './named-files.js';
 import { threadCount, wholeNumber } from './running.js';
@@ -128,6 +128,7 @@ export interface RunFlags extends Pick<SharedFlags, 'threads' | 'set' | 'out' | 
 /** Adds the options of these. */
 export function withRunOptions(command: Command): Command {
   withShared(command, 'threads', 'device', 'set')
+    .hook('preAction', (_, action) => beforeTraining(action))
     .option('--resume <run>', 'go on with an interrupted run, by its folder, from its newest checkpoint')
     .option('--seal', 'keep the test split closed: the run does not look at it (evaluation.seal)')
     .option('--steps <n>', 'end after so many steps, with a checkpoint to go on from')

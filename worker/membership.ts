@@ -1,7 +1,7 @@
 /** Serves one connection to a coordinator: receives job, data and parameters, and does what rounds ask for. */
 
 import { metaOf, packedHeader } from '../src/data/packed.js';
-import { type LockstepError, WireError } from '../src/errors.js';
+import { EngineError, type LockstepError, WireError } from '../src/errors.js';
 import { sha256 } from '../src/ground/checksum.js';
 import { cachedExamples } from '../src/pool/row-cache.js';
 import type { Landing } from '../src/reduce/landings.js';
@@ -123,7 +123,7 @@ export class Membership {
         this.#deliveries.expect(message);
         break;
       case 'useData':
-        this.#inTurn('open the data', () => this.#useData(message.sha256, false));
+        this.#inTurn('begin', () => this.#useData(message.sha256, false));
         break;
       case 'world':
         this.#options.peers.meet(message);
@@ -199,8 +199,8 @@ export class Membership {
     if (what === 'job') {
       if (this.#job) throw new WireError('a second job came', 'connect again');
       this.#job = { job: decodeJob(bytes!), sha256 };
-      if (this.#job.job.placement === 'stream') this.#inTurn('start', () => this.#start('stream', undefined));
-    } else if (what === 'data') this.#inTurn('open the data', () => this.#useData(sha256, true));
+      if (this.#job.job.placement === 'stream') this.#inTurn('begin', () => this.#start('stream', undefined));
+    } else if (what === 'data') this.#inTurn('begin', () => this.#useData(sha256, true));
     else if (what === 'rows') this.#keepRows(bytes!);
     else if (what === 'slots') this.#keepShare(round, range, bytes!);
     else if (what === 'state') this.#synced(round);
@@ -281,7 +281,11 @@ export class Membership {
   }
 
   #inTurn(phase: string, work: () => Promise<void>): void {
-    this.#turn = this.#turn.then(work).catch((error: unknown) => this.#failed(phase, error));
+    this.#turn = this.#turn.then(work).catch((error: unknown) => {
+      this.#failed(phase, error);
+      // What this machine has not, it will not have when it comes again.
+      if (error instanceof EngineError) this.#lost(error);
+    });
   }
 
   #closed(error: LockstepError | undefined): void {

@@ -3,6 +3,8 @@
 import type { Examples } from '../src/data/examples.js';
 import { evaluationBatchCount } from '../src/data/geometry.js';
 import { isStreaming } from '../src/data/local-rounds.js';
+import { missingFloat16 } from '../src/engine/onnx/check-device.js';
+import { isScaled } from '../src/engine/onnx/names.js';
 import { modelsOf } from '../src/engine/onnx/step-loop.js';
 import { EngineError, WireError } from '../src/errors.js';
 import { RunMetrics } from '../src/evaluate/run-metrics.js';
@@ -94,6 +96,14 @@ export function checkMemory(job: Job, threads: number, memory = memoryLimit()): 
   );
 }
 
+/** @throws EngineError when the job computes in float16, and the chosen device has none */
+function checkFloat16({ engine }: Job): void {
+  const graphs = engine.models.flatMap(({ gradients }) => [...gradients.values()]);
+  const problem = graphs.some(isScaled) ? missingFloat16() : undefined;
+  if (problem === undefined) return;
+  throw new EngineError(problem, 'start the worker with --device cpu, or where card and driver have it');
+}
+
 /** What the coordinator sends of its state to begin with: shares of the optimizer's follow where it is sharded. */
 export const stateOf = ({ job, pool }: Pick<Replica, 'job' | 'pool'>): ReplicaState =>
   job.optimizerState === 'sharded' ? { parameters: pool.parameters, slots: [] } : pool;
@@ -108,10 +118,11 @@ export function replicaStateOf(
   return { parameters: new Float32Array(0), slots: replicas.of(replica) };
 }
 
-/** @throws EngineError when the job does not fit into memory or the engine does not load */
+/** @throws EngineError when the job does not fit into memory, the device has not what it takes, or the engine does not load */
 export async function startReplica(job: Job, examples: Examples, options: ReplicaOptions): Promise<Replica> {
   const { id, name, threads, rowCache, send, refused } = options;
   checkMemory(job, threads);
+  checkFloat16(job);
   const { engine, geometry, optimizer, local, compression, augment, metrics, seed, largestEvaluation } = job;
   const [{ layout }] = engine.models;
   const pool = await ThreadPool.start(

@@ -1,13 +1,14 @@
 /** The worker program: join, serve, come back when the connection is lost, leave when it is told to. */
 import { randomUUID } from 'node:crypto';
-import { availableParallelism, hostname, totalmem } from 'node:os';
+import { hostname, totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataConfig } from '../src/config/data.js';
 import type { IgnoredClasses } from '../src/config/heads.js';
 import { examplesFingerprint } from '../src/data/fingerprint.js';
 import { type NumericFingerprint, numericFingerprint } from '../src/engine/onnx/numerics.js';
-import { LockstepError, WireError } from '../src/errors.js';
+import { WireError } from '../src/errors.js';
 import { hostIdentity } from '../src/ground/host-identity.js';
+import { threadsOf } from '../src/pool/thread-count.js';
 import { dial } from '../src/wire/dial.js';
 import type { Transport } from '../src/wire/transport.js';
 import { transportOf } from '../src/wire/transports.js';
@@ -25,7 +26,7 @@ export interface WorkerOptions {
   readonly token?: string;
   /** In reports; default: the name of this machine. */
   readonly name?: string;
-  /** Engine threads; default: one a core. The result does not depend on it. */
+  /** Engine threads; default: one a core, and one where a device computes, which has no more. The result does not depend on it. */
   readonly threads?: number;
   /**
    * Workers that have the same one add up among themselves before anything goes to others; default: $LOCKSTEP_HOST_ID, or what
@@ -66,7 +67,7 @@ const settle = (options: WorkerOptions): Settled => ({
   ...options,
   token: options.token ?? '',
   name: options.name ?? hostname(),
-  threads: options.threads ?? availableParallelism(),
+  threads: threadsOf(options.threads),
   transport: options.transport ?? transportOf(options.url),
   timeout: options.timeout ?? defaultTimeout,
   signal: options.signal ?? new AbortController().signal,
@@ -216,7 +217,8 @@ class Joining {
     try {
       return await membership.ended;
     } catch (error) {
-      if (error instanceof LockstepError) report({ event: 'lost', reason: error.problem });
+      // What ends the worker is told as it ends.
+      if (error instanceof WireError) report({ event: 'lost', reason: error.problem });
       if (signal.aborted) return 'it was told to leave';
       throw error;
     } finally {

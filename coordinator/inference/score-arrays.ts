@@ -4,7 +4,7 @@ import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { resampled, type Uncertainty } from '../../src/evaluate/uncertainty.js';
 import type { MetricConfig } from '../../src/metrics/families.js';
 import type { MetricFigure } from '../../src/metrics/metric.js';
-import { threadsOf } from '../local/threads.js';
+import { threadsOf } from '../../src/pool/thread-count.js';
 
 /** How predictions are scored. */
 export interface ArrayScoreOptions {

@@ -10,6 +10,7 @@ import { trainableIn } from '../../src/optimizer/optimizer.js';
 import { averageMomentum } from '../../src/optimizer/weight-average.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { TrainingOptions } from '../../src/pool/pool-options.js';
+import { threadsOf } from '../../src/pool/thread-count.js';
 import { EventRecord } from '../../src/report/event-record.js';
 import type { EndEvent, Reporter } from '../../src/report/events.js';
 import { RunPhases } from '../../src/report/phases.js';
@@ -21,10 +22,9 @@ import { decideModels } from '../training/decide-models.js';
 import { TrainingLoop } from '../training/loop.js';
 import { checkpointFolder, checkRun, findResumption, type Resumption } from '../training/resume.js';
 import { startTraced } from './thread-timeline.js';
-import { threadsOf } from './threads.js';
 
 export interface RunOptions {
-  /** Engine threads; default: one a core. The result does not depend on it. */
+  /** Engine threads; default: one a core, and one where a device computes, which has no more. The result does not depend on it. */
   readonly threads?: number;
   /** Records which examples went into each step, in ledger.jsonl. */
   readonly ledger?: boolean;

@@ -1,7 +1,7 @@
 /** Whether what was asked for, products in float16 or a device, can be had here. */
 import type { RunConfig } from '../../src/config/run-config.js';
 import type { Precision } from '../../src/config/training.js';
-import { hasFloat16 } from '../../src/engine/onnx/check-device.js';
+import { missingFloat16 } from '../../src/engine/onnx/check-device.js';
 import { chosenProvider } from '../../src/engine/onnx/providers.js';
 import { ConfigError } from '../../src/errors.js';
 
@@ -11,18 +11,18 @@ import { ConfigError } from '../../src/errors.js';
  */
 export function checkPrecision(precision: Precision, warn: (message: string) => void): void {
   if (precision === 'float32') return;
-  const { inPlace, name } = chosenProvider();
-  if (inPlace) {
+  if (chosenProvider().inPlace) {
     warn(
       `training.precision: ${precision}: a processor rounds to it what products read and write, and computes them in float32, which is slower: ` +
         'good for trying out what a graphics card would train',
     );
     return;
   }
-  if (hasFloat16()) return;
+  const problem = missingFloat16();
+  if (problem === undefined) return;
   throw new ConfigError(
-    `training.precision: ${precision}: the device that ${name} computes on has no float16`,
-    'use --set training.precision=float32, or a graphics card and driver that have it (shaderFloat16 and 16-bit storage of Vulkan)',
+    problem,
+    'use --set training.precision=float32, a graphics card and driver that have it (shaderFloat16 and 16-bit storage of Vulkan), or --device cpu or auto, to try it out',
   );
 }
 

@@ -1,15 +1,14 @@
 /** Trains over this machine and whatever workers join it over the network. */
-import { availableParallelism } from 'node:os';
 import { defineConfig } from '../../src/config/define.js';
 import type { RunConfigInput } from '../../src/config/input.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import { ConfigError } from '../../src/errors.js';
+import { threadsOf, usualThreads } from '../../src/pool/thread-count.js';
 import type { EndEvent } from '../../src/report/events.js';
 import type { JobStart } from '../../src/report/run-lock.js';
 import type { Unwritten } from '../../src/report/unwritten.js';
 import type { Certificate, Transport } from '../../src/wire/transport.js';
 import { transportNamed } from '../../src/wire/transports.js';
-import { maximumThreads, threadsOf } from '../local/threads.js';
 import { execute, type ResumeOptions, resumeWith, type TrainOptions } from '../local/train.js';
 import { hasLedger } from '../prepare/open-folder.js';
 import type { StartTrainer } from '../prepare/prepare.js';
@@ -143,7 +142,7 @@ function minimumOf(given: number | undefined, threads: number): number {
   if (minimum > 0 || threads > 0) return minimum;
   throw new ConfigError(
     'min-workers: 0, and threads: 0: nobody would compute',
-    `use --min-workers 1, or --threads ${Math.min(availableParallelism(), maximumThreads)}`,
+    `use --min-workers 1, or --threads ${usualThreads()}`,
   );
 }
 

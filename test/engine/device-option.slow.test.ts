@@ -1,6 +1,7 @@
 /** `--device` of commands: what trains on it, what is said of it, and what goes on elsewhere. */
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
+import { threadsOf } from '../../src/pool/thread-count.js';
 import { eventOf, eventsOf, lockstep, lockstepServed } from '../support/cli.js';
 import { newFolders } from '../support/folder.js';
 import { packageRoot } from '../support/package.js';
@@ -48,6 +49,28 @@ it('is no number of a card', async () => {
     message: expect.stringMatching(/^--device: webgpu:1 asks for one of several cards/),
     remedy: expect.stringContaining('use webgpu'),
   });
+});
+
+it('has one thread', async () => {
+  const { code, stdout } = await lockstepServed([...training, '--threads', '2'], newFolder(), {
+    LOCKSTEP_DEVICE: 'webgpu',
+  });
+  expect(code).toBe(2);
+  expect(eventOf(eventsOf(stdout), 'error')).toMatchObject({
+    message: '--threads 2: a device has one rank, and WebGPU gets all its work from one thread',
+    remedy: expect.stringMatching(/^leave it out; .*--device cpu/),
+  });
+  vi.stubEnv('LOCKSTEP_DEVICE', 'webgpu');
+  expect(() => threadsOf(2)).toThrow('threads: 2: a device has one rank');
+  expect(threadsOf(undefined)).toBe(1);
+  vi.unstubAllEnvs();
+});
+
+it('is looked for by the ranks that are launched, not where they are launched from', async () => {
+  const args = ['launch', 'slurm', config, '--nodes', '2', '--dry-run', '--device', 'webgpu'];
+  const { code, stdout } = await lockstepServed(args, newFolder(), noDriver);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/ join \S+ --device webgpu$/m);
 });
 
 it('is not ignored in silence by engine tfjs', async () => {

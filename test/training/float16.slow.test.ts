@@ -56,6 +56,25 @@ it('skips the steps that PyTorch skips, and takes its others; goes on where it w
   }
 });
 
+it('has the mean loss of an epoch over the steps that have a loss', async () => {
+  const one = join(folder, 'one-is-large.mjs');
+  const body = `for (let i = 0; i < 40; i++) yield { features: [i === 7 ? 1e30 : 1], target: 5 };`;
+  writeFileSync(one, `export default function* () { ${body} }`);
+  const set = [`data.file=${one}`, 'training.batchSize=4', 'training.epochs=2'];
+  const { events, epochs } = await trained(file, set, out);
+  const losses = events.flatMap((event) => (event.event === 'step' ? [event.loss] : []));
+  for (const [i, { loss }] of epochs.entries()) {
+    const finite = losses.slice(10 * i, 10 * i + 10).filter(Number.isFinite);
+    expect(finite).toHaveLength(9);
+    expect(loss).toBeCloseTo(finite.reduce((sum, one) => sum + one) / 9, 10);
+  }
+  const { epochs: whole } = await trained(file, [...set, 'training.batchSize=all'], out);
+  expect(whole.map(({ loss, skippedSteps }) => [loss, skippedSteps])).toEqual([
+    [Number.NaN, 1],
+    [Number.NaN, 2],
+  ]);
+});
+
 it('comes to the same bits over workers, by the sum of all of them, with a coordinator that computes and one that does not', async () => {
   const set = ['training.shards=4', 'checkpoint.everySteps=6'];
   const here = await trained(file, set, out, 2);

@@ -38,8 +38,17 @@ export function checkDevice(): void {
   throw new EngineError(`execution provider ${name} does not compute here (${reason})`, remedy);
 }
 
-/** Whether the device has float16: sessions that need it are made without it, too, and then fail as they run. */
-export function hasFloat16(): boolean {
+/**
+ * What is wrong where the chosen device has no float16; nothing on a processor, which rounds to it. Sessions that need it are made without it,
+ * too, and then fail as they run.
+ */
+export function missingFloat16(): string | undefined {
+  const { inPlace, name } = chosenProvider();
+  if (inPlace || hasFloat16()) return undefined;
+  return `training.precision: float16: the device that ${name} computes on has no float16`;
+}
+
+function hasFloat16(): boolean {
   const cast = (from: string, to: string, code: number) => ({
     op: 'Cast',
     inputs: [from],

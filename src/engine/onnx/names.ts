@@ -8,6 +8,12 @@ export const noiseName = (index: number): string => `noise${index}`;
 /** Of a step in float16: what the loss is multiplied by, and what its gradients are then. */
 export const lossScaleName = 'lossScale';
 export const inverseScaleName = 'inverseLossScale';
+/** Whether a graph is a step in float16. */
+export const isScaled = ({
+  subgraphs,
+}: {
+  readonly subgraphs: readonly { readonly inputs: readonly string[] }[];
+}): boolean => subgraphs.some(({ inputs }) => inputs.includes(lossScaleName));
 /** Of a field of the batch. Those that a config names get a name apart, which no node of the graph can have. */
 export const graphInputName = (field: Pick<Field, 'name' | 'role'>): string =>
   isPlain(field) ? field.name : `field_${field.name}`;

@@ -16,6 +16,7 @@ import {
   graphInputName,
   headNames,
   inverseScaleName,
+  isScaled,
   lossScaleName,
   noiseName,
   parameterName,
@@ -229,8 +230,8 @@ export class OnnxEngine implements GradientEngine {
 const onDevice = (memory: DeviceMemory, tensors: SessionTensors): Record<string, DeviceTensor> =>
   Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, memory.room(tensor)]));
 
-function scaleTensors({ subgraphs }: CompiledGraph): { tensors: SessionTensors; scale: Prepared['scale'] } {
-  if (!subgraphs.some(({ inputs }) => inputs.includes(lossScaleName))) return { tensors: {}, scale: () => {} };
+function scaleTensors(graph: CompiledGraph): { tensors: SessionTensors; scale: Prepared['scale'] } {
+  if (!isScaled(graph)) return { tensors: {}, scale: () => {} };
   const memory = new PrivateMemory([4, 4]);
   const [factor, inverse] = [memory.floats(1), memory.floats(1)];
   const scalar = (data: Float32Array): SessionTensor => ({ type: 'float32', shape: [], data });

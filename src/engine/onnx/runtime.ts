@@ -153,9 +153,7 @@ export function checkRuns(model: Uint8Array): void {
 const deviceError = (error: Error): EngineError =>
   new EngineError(
     `execution provider ${chosenProvider().name} failed as it computed (${reasonOf(error)})`,
-    /requires f16/.test(error.message)
-      ? 'products of this run are float16 (training.precision), which the device has not: --device cpu computes without it'
-      : 'where its memory is too small, use more training.shards or a smaller training.batchSize; where it was lost, go on from the newest checkpoint with --resume; --device cpu computes without it',
+    'where its memory is too small, use more training.shards or a smaller training.batchSize; where it was lost, go on from the newest checkpoint with --resume; --device cpu computes without it',
   );
 
 /** The nodes of a model that the chosen device leaves to the processor, as ONNX Runtime says. */
