@@ -83,8 +83,8 @@ interface Victim {
   isFirst: boolean;
 }
 
-/** Milliseconds that each step is held back. */
-const pace = 5;
+/** Milliseconds that each step is held back: more where the next fault waits for a connection, of which some take as long as many steps. */
+const [pace, patientPace] = [5, 100];
 
 /** What no fault may change: the weights, and every number and table that the model is measured by. */
 export type Outcome = Pick<EndEvent, 'sha256' | 'validation' | 'test' | 'figures'>;
@@ -155,6 +155,9 @@ export class Chaos {
   #round = -1;
   /** What that was at the last fault: how much of the run they take. */
   #struck = -1;
+  /** Where the next fault is to happen; nothing between two of them. */
+  #awaited: readonly FaultProxy[] = [];
+  #isOver = false;
   #waiting: { readonly after: number; readonly resolve: (at: number) => void }[] = [];
 
   private constructor(cluster: Cluster, coordinator: Coordinator | Host, url: string, hostId: string | undefined) {
@@ -196,6 +199,7 @@ export class Chaos {
 
   /** The outcome of the run, once it has ended; its ledger is looked through. */
   async end(): Promise<Outcome> {
+    this.#isOver = true;
     const end = await this.#coordinator.until('end');
     expect(end.interrupted).toBe(false);
     expect(await this.#coordinator.ended).toBe(0);
@@ -223,9 +227,11 @@ export class Chaos {
     name: string,
   ): Promise<{ readonly at: number; readonly next: Promise<number> }> {
     const victim = this.#victims.find((each) => each.name === name)!;
+    this.#awaited = this.#proxies(phase, victim);
     const fired = this.#fire(kind, phase, victim);
     await this.#lead(phase, victim);
-    const at = await fired;
+    const at = await this.#beforeTheEnd(fired, `${kind} while ${phase}`);
+    this.#awaited = [];
     this.#struck = this.#round;
     const next = this.#nextCommit(kind === 'coordinator SIGKILL' ? -2 : this.#round);
     const { program } = victim;
@@ -235,7 +241,18 @@ export class Chaos {
       this.#replace(victim);
     }
     if (kind === 'coordinator SIGKILL') await this.#resume();
-    return { at, next };
+    return { at, next: this.#beforeTheEnd(next, `a step after ${kind} while ${phase}`) };
+  }
+
+  /** @throws Error when the run ends first, with all that there is to wait for */
+  #beforeTheEnd<Result>(coming: Promise<Result>, what: string): Promise<Result> {
+    const end = this.#coordinator.ended.then((code) => {
+      throw new Error(`the run ended (${code}) after round ${this.#round}, before ${what}`);
+    });
+    const first = Promise.race([coming, end]);
+    // Not everybody waits for it.
+    first.catch(() => {});
+    return first;
   }
 
   /** @throws Error that says what everybody said last, where it takes too long: a run that has ended suffers nothing more */
@@ -304,7 +321,10 @@ export class Chaos {
   #see(passing: Passing): void {
     const { frame, link, up } = passing;
     // Else the run would be over before its last fault.
-    if (begins.computing(passing)) link.hold(up, sleep(pace));
+    if (begins.computing(passing) && !this.#isOver) {
+      const isAway = this.#awaited.length > 0 && !this.#awaited.some(({ isInUse }) => isInUse);
+      link.hold(up, sleep(isAway ? patientPace : pace));
+    }
     if (frame.kind !== 'control' || frame.message.kind !== 'commit') return;
     const { round } = frame.message;
     this.#round = round;

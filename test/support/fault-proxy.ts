@@ -117,6 +117,11 @@ export class FaultProxy {
     });
   }
 
+  /** Whether anybody is connected. */
+  get isInUse(): boolean {
+    return this.#links.size > 0;
+  }
+
   cut(): void {
     for (const link of this.#links) link.cut();
   }
