@@ -1,5 +1,20 @@
 /** Sums that the message-passing library of a job makes itself, in an order of its own, instead of frames along the tree. */
 
+import type { UpdateKernels } from '../kernels/load-kernels.js';
+
+/** What is added up, in a memory that threads share: offsets are in bytes, multiples of 64. */
+export interface CollectiveSum {
+  readonly memory: WebAssembly.Memory;
+  readonly kernels: UpdateKernels;
+  /** Of this process, which stay as they are; they may be those at `total`, whose place the sum takes. */
+  readonly own: number;
+  readonly total: number;
+  /** Numbers. */
+  readonly count: number;
+  /** How many of them, from the first, are the gradient: a multiple of 16. */
+  readonly trainable: number;
+}
+
 /** All processes of a job, which only add up together. */
 export interface Collective {
   /** Of this process, from 0. */
@@ -8,10 +23,9 @@ export interface Collective {
   /**
    * Adds up the numbers of all processes, each of which has to call it.
    *
-   * @param own of this process, which stay as they are; they may be those at `total`, whose place the sum takes
-   * @param total where the sum is to be
    * @param signal ends the wait, which then rejects with its reason: the numbers belong to the library still, and nothing can be added up
    *   any more
+   * @returns the sum of squares of the gradient, in the order of norm.ts
    */
-  add(own: Float32Array, total: Float32Array, signal: AbortSignal): Promise<void>;
+  add(sum: CollectiveSum, signal: AbortSignal): Promise<number>;
 }

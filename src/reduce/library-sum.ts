@@ -1,7 +1,6 @@
 /** This member's part in sums that the message-passing library of its job makes. */
 import { noLibrary, type OwnSum, ownSum } from './all-reduce-checks.js';
 import type { AllReduceOptions } from './all-reduce-options.js';
-import { normBlocks, sumSquares, totalSquares } from './norm.js';
 import type { AllReducePlan } from './plan.js';
 import { checkPlan } from './routes.js';
 
@@ -29,18 +28,16 @@ export class LibrarySum {
     const [first, ...others] = plan.members.find(({ id }) => id === self)!.nodes.map((node) => ownSum(node, own));
     const collective = find?.();
     if (!collective) throw noLibrary();
-    const slab = (offset: number) => new Float32Array(memory.buffer, offset, layout.state);
-    const numbers = slab(total);
+    const { state: count, trainable } = layout;
     const isOne = first && others.length === 0;
-    if (!first) numbers.fill(0);
-    else if (!isOne) kernels.copy(total, first.offset, layout.state);
-    for (const { offset } of others) kernels.add(total, offset, layout.state);
+    if (!first) new Float32Array(memory.buffer, total, count).fill(0);
+    else if (!isOne) kernels.copy(total, first.offset, count);
+    for (const { offset } of others) kernels.add(total, offset, count);
     this.#waiting = new AbortController();
-    await collective.add(isOne ? slab(first.offset) : numbers, numbers, this.#waiting.signal);
-    const sums = new Float64Array(normBlocks(layout.trainable));
-    sumSquares(kernels, total, layout.trainable, 0, sums.length, sums);
-    this.#bytes = Math.round((numbers.byteLength * 2 * (collective.size - 1)) / collective.size);
-    return totalSquares(sums);
+    const sum = { memory, kernels, own: isOne ? first.offset : total, total, count, trainable };
+    const squares = await collective.add(sum, this.#waiting.signal);
+    this.#bytes = Math.round((count * 4 * 2 * (collective.size - 1)) / collective.size);
+    return squares;
   }
 
   /** Ends the wait for the others, if there is one; what comes next is another sum. */

@@ -31,6 +31,13 @@ export function sumSquares(
   }
 }
 
+/** Sum of squares of a slab by one thread. */
+export function squaresOf(kernels: UpdateKernels, gradients: number, length: number): number {
+  const sums = new Float64Array(normBlocks(length));
+  sumSquares(kernels, gradients, length, 0, sums.length, sums);
+  return totalSquares(sums);
+}
+
 /** Sum of squares of a slab from all its partial sums. */
 export function totalSquares(sums: Float64Array): number {
   let total = 0;

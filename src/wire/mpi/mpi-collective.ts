@@ -1,9 +1,11 @@
 /**
  * MPI's own all-reduce. Few numbers are asked for between the turns of the event loop, like all else of MPI. For many a thread
- * waits inside of it, but not before all processes are there: so the wait is short, and for one that is lost none waits there.
+ * waits inside of it, but not before all processes are there: so the wait is short, and for one that is lost none waits there. Of the
+ * norm of many, each process then takes a part.
  */
 import { WireError } from '../../errors.js';
-import type { Collective } from '../../reduce/collective.js';
+import type { Collective, CollectiveSum } from '../../reduce/collective.js';
+import { squaresOf } from '../../reduce/norm.js';
 import { joinedWorld, type MpiWorld, type Watcher } from './mpi-world.js';
 import { WaitingSum } from './waiting-sum.js';
 
@@ -61,7 +63,7 @@ class MpiCollective implements Collective {
   readonly #pending: Pending;
   #waiting: WaitingSum | undefined;
   /** Kept from being collected: MPI reads and writes there. */
-  #numbers: readonly Float32Array[] = [];
+  #numbers: WebAssembly.Memory | undefined;
 
   constructor(world: MpiWorld) {
     this.#world = world;
@@ -75,27 +77,33 @@ class MpiCollective implements Collective {
     return this.#world.size;
   }
 
-  async add(own: Float32Array, total: Float32Array, signal: AbortSignal): Promise<void> {
-    if (this.#numbers.length > 0) {
+  async add(what: CollectiveSum, signal: AbortSignal): Promise<number> {
+    if (this.#numbers) {
       throw new WireError('a sum by MPI was asked for while another had not ended', 'start the job again');
     }
-    this.#numbers = [own, total];
+    this.#numbers = what.memory;
+    const squares = await (what.count < many ? this.#addFew(what, signal) : this.#addMany(what, signal));
+    this.#numbers = undefined;
+    return squares;
+  }
+
+  async #addFew({ memory, kernels, own, total, count, trainable }: CollectiveSum, signal: AbortSignal) {
     const { library } = this.#world;
     const { inPlace, float, sum, world } = library;
-    const to = library.address(total);
-    const ownAt = library.address(own);
-    const from = ownAt === to ? inPlace : ownAt;
-    if (total.length < many) {
-      await this.#pending.end(
-        (request) => library.call('MPI_Iallreduce', from, to, total.length, float, sum, world, request),
-        signal,
-      );
-    } else {
-      await this.#pending.end((request) => library.call('MPI_Ibarrier', world, request), signal);
-      this.#waiting ??= new WaitingSum(library);
-      await this.#world.alone(this.#waiting.add(from, to, total.length, signal));
-    }
-    this.#numbers = [];
+    const to = library.addressIn(memory, total);
+    const from = own === total ? inPlace : library.addressIn(memory, own);
+    await this.#pending.end(
+      (request) => library.call('MPI_Iallreduce', from, to, count, float, sum, world, request),
+      signal,
+    );
+    return squaresOf(kernels, total, trainable);
+  }
+
+  async #addMany(what: CollectiveSum, signal: AbortSignal) {
+    const { library } = this.#world;
+    await this.#pending.end((request) => library.call('MPI_Ibarrier', library.world, request), signal);
+    if (this.#waiting?.memory !== what.memory) this.#waiting = new WaitingSum(this.#world, what.memory);
+    return this.#world.alone(this.#waiting.add(what, signal));
   }
 }
 

@@ -42,6 +42,7 @@ interface Interface {
   readonly world: Handle;
   readonly byte: Handle;
   readonly float: Handle;
+  readonly double: Handle;
   readonly sum: Handle;
   /** Says that what is sent lies where the result is to be. */
   readonly inPlace: Address;
@@ -98,6 +99,7 @@ export class MpiLibrary {
   readonly file: string;
   readonly byte: Handle;
   readonly float: Handle;
+  readonly double: Handle;
   readonly sum: Handle;
   readonly inPlace: Address;
   readonly world: Handle;
@@ -120,8 +122,9 @@ export class MpiLibrary {
     // It leaves behind what threads call when they end, which may be after koffi has unloaded it: this keeps it for good.
     koffi.load(null).func('dlopen', 'void *', ['str', 'int'])(file, 1);
     this.#interface = this.#recognize();
-    const { handle, world, byte, float, sum, inPlace } = this.#interface;
-    [this.world, this.byte, this.float, this.sum, this.inPlace] = [world, byte, float, sum, inPlace];
+    const { handle, world, byte, float, double, sum, inPlace } = this.#interface;
+    [this.world, this.byte, this.inPlace] = [world, byte, inPlace];
+    [this.float, this.double, this.sum] = [float, double, sum];
     this.requestBytes = koffi.sizeof(handle);
     const types = { H: handle, A: 'void *', int: 'int' } as const;
     const entries = Object.entries(signatures).map(([name, parameters]) => [
@@ -144,6 +147,7 @@ export class MpiLibrary {
         world: global('ompi_mpi_comm_world'),
         byte: global('ompi_mpi_byte'),
         float: global('ompi_mpi_float'),
+        double: global('ompi_mpi_double'),
         sum: global('ompi_mpi_op_sum'),
         inPlace: 1n,
         returnErrors: global('ompi_mpi_errors_return'),
@@ -158,6 +162,7 @@ export class MpiLibrary {
         world: 0x44000000,
         byte: 0x4c00010d,
         float: 0x4c00040a,
+        double: 0x4c00080b,
         sum: 0x58000003,
         inPlace: 2n ** 64n - 1n,
         returnErrors: 0x54000001,
@@ -170,6 +175,11 @@ export class MpiLibrary {
   /** Where numbers lie, for functions that keep the address: the memory must not be collected meanwhile. */
   address(numbers: NodeJS.ArrayBufferView): Address {
     return this.#koffi.address(numbers) as Address;
+  }
+
+  /** @param offset bytes into a memory that threads share */
+  addressIn(memory: WebAssembly.Memory, offset: number): Address {
+    return this.address(new Uint8Array(memory.buffer, offset));
   }
 
   /** @throws WireError with what the library says, when it fails */

@@ -82,13 +82,14 @@ export class MpiWorld {
   }
 
   /** While another thread calls MPI this one does not. Where that never ends, it never does again. */
-  async alone(other: Promise<void>): Promise<void> {
+  async alone<Result>(other: Promise<Result>): Promise<Result> {
     this.#later = [];
-    await other;
+    const result = await other;
     const later = this.#later;
     this.#later = undefined;
     for (const action of later) action();
     if (this.#isAsked) this.#round();
+    return result;
   }
 
   #round(): void {

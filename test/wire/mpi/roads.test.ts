@@ -160,7 +160,7 @@ skipIf(withoutMpi).describe('a line over MPI', () => {
     });
     await answered();
     let leave!: () => void;
-    const inside = world.alone(new Promise((left) => (leave = left)));
+    const inside = world.alone(new Promise<void>((left) => (leave = left)));
     near.close('done');
     await expect.poll(() => ends).toEqual(['closed the connection']);
     leave();

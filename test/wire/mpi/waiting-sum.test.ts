@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
+import { loadUpdateKernels } from '../../../src/kernels/load-kernels.js';
 import { mpiCollective } from '../../../src/wire/mpi/mpi-collective.js';
 import { mpiWorld } from '../../../src/wire/mpi/mpi-world.js';
 import { newFolders } from '../../support/folder.js';
@@ -23,29 +24,33 @@ skipIf(withoutMpi).describe('a job of one process', () => {
   // Sums of few numbers, and of many, are made in different ways.
   it.each([16, 70_000])('adds up %i numbers, one sum after the other', async (count) => {
     const collective = mpiCollective()!;
-    const numbers = () => new Float32Array(new SharedArrayBuffer(4 * count));
-    const [own, total] = [numbers().fill(1.5), numbers()];
+    const memory = new WebAssembly.Memory({ initial: 10, maximum: 10, shared: true });
+    const kernels = loadUpdateKernels(memory);
+    const [own, total] = [0, 4 * count].map((offset) => new Float32Array(memory.buffer, offset, count));
+    const sum = { memory, kernels, own: 0, total: 4 * count, count, trainable: count - 16 };
+    own.fill(1.5);
+    const squares = own[0] ** 2 * (count - 16);
     for (let i = 0; i < 5; i++) {
       own[count - 1] = i;
-      await collective.add(own, total, never());
+      expect(await collective.add(sum, never())).toBe(squares);
       expect(Buffer.compare(bytes(total), bytes(own))).toBe(0);
     }
-    await collective.add(total, total, never());
+    expect(await collective.add({ ...sum, own: sum.total }, never())).toBe(squares);
     expect(Buffer.compare(bytes(total), bytes(own))).toBe(0);
   });
 });
 
-const bytes = ({ buffer }: Float32Array) => Buffer.from(buffer);
+const bytes = ({ buffer, byteOffset, byteLength }: Float32Array) => Buffer.from(buffer, byteOffset, byteLength);
 
 /** Rank 0 gives up a sum that rank 1 never takes part in. */
 const program = `
   const { mpiWorld } = await import('${compiled('src/wire/mpi/mpi-world.js')}');
   const { WaitingSum } = await import('${compiled('src/wire/mpi/waiting-sum.js')}');
-  const { library, rank } = await mpiWorld();
-  const at = library.address(new Float32Array(new SharedArrayBuffer(400_000)));
-  if (rank === 1) setTimeout(() => {}, 60_000);
+  const world = await mpiWorld();
+  const memory = new WebAssembly.Memory({ initial: 10, maximum: 10, shared: true });
+  if (world.rank === 1) setTimeout(() => {}, 60_000);
   else {
-    const sum = new WaitingSum(library).add(library.inPlace, at, 100_000, AbortSignal.timeout(300));
+    const sum = new WaitingSum(world, memory).add({ own: 0, total: 0, count: 100_000, trainable: 0 }, AbortSignal.timeout(300));
     await sum.catch(({ name }) => process.stdout.write('given up: ' + name));
     process.exitCode = 7;
   }
