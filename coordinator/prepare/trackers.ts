@@ -80,16 +80,42 @@ interface TensorRun {
   readonly trackers: readonly Tracker[];
 }
 
-/** Tells the trackers that ask for them the weights that are evaluated and the gradient of the last step, which is `step` of the run. */
-export function trackTensors({ step: { layout }, trainer, trackers }: TensorRun, step: number): void {
-  const asking = trackers.filter(({ tensors }) => tensors);
-  if (asking.length === 0) return;
-  const tagged = (kind: string, slab: Float32Array, of: readonly SlabTensor[], scale = 1) =>
-    of.map((tensor) => ({ tag: `${kind}/${tensor.name}`, values: tensorOf(slab, tensor), scale }));
-  const tensors = tagged('weights', trainer.updateEvaluated(), layout.tensors);
-  const gradient = trainer.lastGradient();
-  if (gradient) tensors.push(...tagged('gradients', gradient.sums, trainableIn(layout), 1 / gradient.divisor));
-  for (const tracker of asking) tracker.tensors!(step, tensors);
+/** Milliseconds between two looks at all tensors, at least: the threads of a run wait meanwhile, and readers look no more often. */
+const tensorInterval = 5000;
+
+/**
+ * Tells the trackers that ask for them the weights that are evaluated and the gradient of an epoch's last step: after the first epoch of this
+ * process and the last one of the run, and after one between them where the last telling is some seconds ago.
+ */
+export class TensorTelling {
+  readonly #run: TensorRun;
+  readonly #asking: readonly Tracker[];
+  readonly #now: () => number;
+  #last = Number.NEGATIVE_INFINITY;
+
+  /** @param now milliseconds of a clock that only goes forward */
+  constructor(run: TensorRun, now: () => number = () => performance.now()) {
+    this.#run = run;
+    this.#asking = run.trackers.filter(({ tensors }) => tensors);
+    this.#now = now;
+  }
+
+  /**
+   * @param step of the run, the last of an epoch
+   * @param isLast whether the run ends with it
+   */
+  afterEpoch(step: number, isLast: boolean): void {
+    if (this.#asking.length === 0 || (!isLast && this.#now() - this.#last < tensorInterval)) return;
+    const { trainer } = this.#run;
+    const { layout } = this.#run.step;
+    const tagged = (kind: string, slab: Float32Array, of: readonly SlabTensor[], scale = 1) =>
+      of.map((tensor) => ({ tag: `${kind}/${tensor.name}`, values: tensorOf(slab, tensor), scale }));
+    const tensors = tagged('weights', trainer.updateEvaluated(), layout.tensors);
+    const gradient = trainer.lastGradient();
+    if (gradient) tensors.push(...tagged('gradients', gradient.sums, trainableIn(layout), 1 / gradient.divisor));
+    for (const tracker of this.#asking) tracker.tensors!(step, tensors);
+    this.#last = this.#now();
+  }
 }
 
 /** What is a list or nothing is shown as its JSON. */

@@ -20,7 +20,7 @@ import { stateSlots } from '../../src/optimizer/outer.js';
 import { StoppedError } from '../../src/pool/control.js';
 import { type EndEvent, figuresIn, type Throughput } from '../../src/report/events.js';
 import type { PreparedRun } from '../prepare/prepare.js';
-import { trackTensors } from '../prepare/trackers.js';
+import { TensorTelling } from '../prepare/trackers.js';
 import { Checkpointer } from './checkpointer.js';
 import { divergence } from './divergence.js';
 import { epochLoss, orderOf, stepsByPlaces } from './epoch-order.js';
@@ -50,6 +50,7 @@ export class TrainingLoop {
   #isWarned = false;
   readonly #checkpointer: Checkpointer;
   readonly #speed: RunSpeed;
+  readonly #tensors: TensorTelling;
   /** The state of the loop, but for the losses of the epoch under way, which are in the trainer. */
   #progress: Progress;
   /** Mean loss of every step that this process knows of, and how many there were before those. */
@@ -67,6 +68,7 @@ export class TrainingLoop {
     this.#progress = checkpoint?.state.progress ?? initialProgress;
     this.#lastStep = this.#progress.step + (ends.steps ?? Number.POSITIVE_INFINITY);
     this.#speed = new RunSpeed(run.tokensPerExample);
+    this.#tensors = new TensorTelling(run);
     this.#checkpointer = new Checkpointer(run, checkpoint?.state);
     this.#stepsBefore = this.#progress.step - this.#progress.losses.length;
     if (run.config.training.restoreBest) this.#bestParameters = run.trainer.parameters.slice();
@@ -192,18 +194,15 @@ export class TrainingLoop {
     this.#progress = { step, epoch, position: 0, losses: [], best, stopped, monitor: after };
     report({
       event: 'epoch',
-      epoch,
-      step,
-      loss,
+      ...{ epoch, step, loss, seconds },
       validation: validation?.scalars ?? null,
       ...figuresIn({ validation }),
-      seconds,
       ...speed,
       best: best !== before,
       ...scaleAfter(trainer),
       stepsByPlaces: stepsByPlaces(this.#run, epoch - 1),
     });
-    trackTensors(this.#run, step);
+    this.#tensors.afterEpoch(step, !this.#isGoingOn || this.#isStopping);
   }
 
   /** Says once that what is watched is no number: nothing else would tell why no epoch is best. */

@@ -1502,7 +1502,7 @@ export interface RunConfigInput {
    */
   track?: {
     /**
-     * Event files for TensorBoard in the run's folder, `tensorboard/`: loss, metrics, rate and gradient norm, weights and the last step's gradient as histograms at each epoch, config and layers.
+     * Event files for TensorBoard in the run's folder, `tensorboard/`: loss, metrics, rate and gradient norm, weights and the last step's gradient as histograms after epochs (the first, the last, and one each 5 s), config and layers.
      */
     tensorboard?: boolean;
     /**
@@ -1539,7 +1539,7 @@ export interface RunConfigInput {
        */
       workerLost?: string;
       /**
-       * After an epoch whose model is the best so far: a command for the system's shell, or a URL, which gets a POST.
+       * After an epoch whose model is the best so far, of several in 5 s the last: a command for the system's shell, or a URL, which gets a POST.
        */
       best?: string;
       /**

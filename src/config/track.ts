@@ -38,7 +38,7 @@ const hooksSchema = z
     end: hook('At the end of the run, also where it was stopped'),
     divergence: hook('When the loss stops being finite'),
     workerLost: hook('When a worker is lost'),
-    best: hook('After an epoch whose model is the best so far'),
+    best: hook('After an epoch whose model is the best so far, of several in 5 s the last'),
     timeout: z.number().positive().max(3600).default(30).describe('Seconds that each may take; then it is ended.'),
   })
   .describe(
@@ -51,7 +51,7 @@ export const trackSchema = z
       .boolean()
       .default(false)
       .describe(
-        "Event files for TensorBoard in the run's folder, `tensorboard/`: loss, metrics, rate and gradient norm, weights and the last step's gradient as histograms at each epoch, config and layers.",
+        "Event files for TensorBoard in the run's folder, `tensorboard/`: loss, metrics, rate and gradient norm, weights and the last step's gradient as histograms after epochs (the first, the last, and one each 5 s), config and layers.",
       ),
     mlflow: mlflowSchema.optional(),
     hooks: hooksSchema.optional(),

@@ -11,7 +11,7 @@ export interface TaggedTensor {
 
 export interface Tracker {
   readonly report: Reporter;
-  /** @param step of the run, after an epoch */
+  /** After some epochs, the last among them. @param step of the run, the last of such an epoch */
   tensors?(step: number, tensors: readonly TaggedTensor[]): void;
   /** Everything that was reported is on its way. Never throws. */
   close(): Promise<void> | void;

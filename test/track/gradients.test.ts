@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { expect, it } from 'vitest';
+import { TensorTelling } from '../../coordinator/prepare/trackers.js';
+import type { StepModel } from '../../src/engine/step.js';
 import { bodiesIn } from '../../src/track/tensorboard/framing.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { type Trained, trained } from '../support/runs.js';
@@ -65,6 +67,26 @@ function expectNorms({ start, events }: Trained): void {
 
 it.each([1, 2])('on %i threads', async (threads) => {
   expectNorms(await trained(file, [], folder, threads));
+});
+
+it('of epochs that are short, the first has them, the last, and one each five seconds', () => {
+  const layout = { tensors: [{ name: 'w', shape: [2], size: 2, offset: 0 }], trainable: 2, size: 2 };
+  const told: number[] = [];
+  let now = 0;
+  const telling = new TensorTelling(
+    {
+      step: { layout } as unknown as StepModel,
+      trainer: { updateEvaluated: () => Float32Array.of(1, 2), lastGradient: () => undefined },
+      trackers: [{ report: () => {}, tensors: (step) => told.push(step), close: () => {} }],
+    },
+    () => now,
+  );
+  // An epoch takes two seconds, but for one that takes ten.
+  for (let epoch = 1; epoch <= 12; epoch++) {
+    now += epoch === 8 ? 10_000 : 2000;
+    telling.afterEpoch(epoch, epoch === 12);
+  }
+  expect(told).toEqual([1, 4, 7, 8, 11, 12]);
 });
 
 it('over workers', async () => {

@@ -13,6 +13,7 @@ import { sparkline } from '../../src/report/sparkline.js';
 import type { Hooks } from '../../src/track/hooks/hook-call.js';
 import { hooksTracker } from '../../src/track/hooks/hook-queue.js';
 import { temporaryFolder } from '../support/folder.js';
+import { patience } from '../support/patience.js';
 
 const folder = temporaryFolder();
 const told = join(folder, 'told.jsonl');
@@ -84,6 +85,22 @@ async function trainHooked(learningRate: number, hooks: object): Promise<{ folde
   await train(config(learningRate, hooks), { threads: 1, out: join(folder, 'runs'), report });
   return { folder: run };
 }
+
+it('of best epochs that follow each other closely the newest is told, before the end', async () => {
+  const file = join(folder, 'best.jsonl');
+  const best = (epoch: number) => ({ event: 'epoch', epoch, best: true }) as RunEvent;
+  const tracker = hooksTracker({ timeout: 30, best: tell(file), end: tell(file) }, join(folder, 'run-1'), () => {});
+  for (const epoch of [1, 2, 3]) tracker.report(best(epoch));
+  await expect.poll(() => existsSync(file), { timeout: patience }).toBe(true);
+  for (const epoch of [4, 5, 6]) tracker.report(best(epoch));
+  tracker.report({ event: 'end', interrupted: false } as RunEvent);
+  await tracker.close();
+  expect(linesOf(file).map(({ hook, told }) => [hook, told.epoch])).toEqual([
+    ['best', 3],
+    ['best', 6],
+    ['end', undefined],
+  ]);
+});
 
 it('what the run says is no part of a command', async () => {
   const file = join(folder, 'evil.jsonl');

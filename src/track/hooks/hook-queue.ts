@@ -11,6 +11,8 @@ import { callCommand } from './hook-program.js';
 
 /** Calls that wait, beyond which more are left out. */
 const mostWaiting = 32;
+/** Milliseconds between two calls for a best epoch: short epochs may each be the best, and to start a process takes from the run. */
+const bestInterval = 5000;
 
 /** @param warn told of a hook that failed: the run goes on */
 export function hooksTracker(hooks: Hooks, folder: string, warn: (message: string) => void): Tracker {
@@ -30,6 +32,10 @@ class HookQueue {
   readonly #warn: (message: string) => void;
   #waiting: { readonly name: HookName; readonly event: RunEvent }[] = [];
   #leftOut = 0;
+  /** The newest best epoch that is not to be told yet, and when it is. */
+  #best: RunEvent | undefined;
+  #bestTimer: NodeJS.Timeout | undefined;
+  #nextBest = 0;
   /** The calls that are made now, one after another. */
   #working: Promise<void> | undefined;
   /** When no more are begun. */
@@ -43,8 +49,29 @@ class HookQueue {
 
   add(name: HookName, event: RunEvent): void {
     if (this.#hooks[name] === undefined) return;
+    if (name === 'best') {
+      this.#best = event;
+      const left = Math.max(0, this.#nextBest - performance.now());
+      this.#bestTimer ??= setTimeout(() => this.#releaseBest(), left).unref();
+      return;
+    }
+    // What comes last is told last.
+    if (name !== 'workerLost') this.#releaseBest();
+    this.#push(name, event);
+  }
+
+  #releaseBest(): void {
+    clearTimeout(this.#bestTimer);
+    this.#bestTimer = undefined;
+    if (!this.#best) return;
+    this.#nextBest = performance.now() + bestInterval;
     // Of models that were the best while it waited, the last is.
-    if (name === 'best') this.#waiting = this.#waiting.filter((call) => call.name !== 'best');
+    this.#waiting = this.#waiting.filter((call) => call.name !== 'best');
+    this.#push('best', this.#best);
+    this.#best = undefined;
+  }
+
+  #push(name: HookName, event: RunEvent): void {
     if (this.#waiting.length >= mostWaiting) this.#leftOut++;
     else this.#waiting.push({ name, event });
     this.#working ??= this.#work();
@@ -53,6 +80,7 @@ class HookQueue {
   /** What has begun to wait may take the time of one call, and what tells of the end its own. */
   async close(): Promise<void> {
     this.#deadline = performance.now() + this.#hooks.timeout * 1000;
+    this.#releaseBest();
     await this.#working;
     if (this.#leftOut > 0)
       this.#warn(`track.hooks: ${plural(this.#leftOut, 'call')} left out, as others took too long`);

@@ -5,7 +5,7 @@ import type { Tracker } from '../tracker.js';
 import { MlflowSender, type MlflowStatus, type MlflowTarget, type SentRun } from './mlflow-sender.js';
 
 /** Milliseconds between two sendings; after a failed one twice as many, and so on to the most. */
-const interval = 3000;
+const interval = 5000;
 const longestInterval = 60_000;
 /** Milliseconds that the end of a run waits for what is left to be sent. */
 const atEnd = 60_000;
