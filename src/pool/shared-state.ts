@@ -268,6 +268,7 @@ function factorPlaces(
     errors: [region(errors), region(errors)],
     first: region(first),
     second: region(second),
+    left: region(first),
     start: region(second),
     own: Array.from({ length: sums }, () => ({ first: region(first), second: region(second) })),
   };

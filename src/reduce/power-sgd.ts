@@ -6,7 +6,7 @@
  */
 import { randomStream, uniform } from '../ground/random.js';
 import type { UpdateKernels } from '../kernels/load-kernels.js';
-import type { SlabLayout } from '../model/slab.js';
+import { alignedFloats, type SlabLayout } from '../model/slab.js';
 import { AllReduce } from './all-reduce.js';
 import type { OwnSum } from './all-reduce-checks.js';
 import type { AllReduceOptions } from './all-reduce-options.js';
@@ -30,6 +30,8 @@ export interface PowerSgdPlaces {
   /** Totals of the factors. */
   readonly first: number;
   readonly second: number;
+  /** The total of the first, with left factors made orthonormal: it itself may still be on its way to others. */
+  readonly left: number;
   /** Right factors that a round begins with. */
   readonly start: number;
   /** Factors of the sums that this member holds. */
@@ -199,21 +201,22 @@ export class PowerSgd {
   }
 
   #orthonormalizeLeft(): void {
-    const { first } = this.#options.places;
+    const { first, left: to } = this.#options.places;
     for (const { left, rows, rank } of this.#layout.matrices) {
-      orthonormalize(this.#floats(first + left * 4, rows * rank), rank, rows, 1, rank);
+      this.#kernels.copy(to + left * 4, first + left * 4, alignedFloats(rows * rank));
+      orthonormalize(this.#floats(to + left * 4, rows * rank), rank, rows, 1, rank);
     }
   }
 
   #rightFactors(sums: readonly (OwnSum & { readonly second: number })[]): OwnSum[] {
-    const { first } = this.#options.places;
+    const { left: orthonormal } = this.#options.places;
     const { matrices, second } = this.#layout;
     return sums.map(({ low, high, offset, second: to }, i) => {
       this.#floats(to, second.state).fill(0);
       for (const matrix of matrices) {
         const { left, right, rows, columns, rank } = matrix;
         for (const source of this.#sources(matrix, offset, i)) {
-          this.#kernels.lowRankRight(to + right * 4, source, first + left * 4, rows, columns, rank);
+          this.#kernels.lowRankRight(to + right * 4, source, orthonormal + left * 4, rows, columns, rank);
         }
       }
       return { low, high, offset: to };
@@ -235,7 +238,7 @@ export class PowerSgd {
       this.#kernels.add(after, offset, layout.trainable);
       for (const { offset: at, left, right, rows, columns, rank } of this.#layout.matrices) {
         const to = after + at * 4;
-        this.#kernels.lowRankAdd(to, places.first + left * 4, second + right * 4, rows, columns, rank, -1);
+        this.#kernels.lowRankAdd(to, places.left + left * 4, second + right * 4, rows, columns, rank, -1);
       }
     }
     const errors = this.#floats(after, layout.trainable);
@@ -251,7 +254,7 @@ export class PowerSgd {
       this.#kernels.copy(total + from * 4, places.first + to * 4, floats);
     }
     for (const { offset, left, right, rows, columns, rank } of this.#layout.matrices) {
-      const [p, q] = [places.first + left * 4, places.second + right * 4];
+      const [p, q] = [places.left + left * 4, places.second + right * 4];
       this.#kernels.lowRankAdd(total + offset * 4, p, q, rows, columns, rank, 1);
     }
     sumSquares(this.#kernels, total, layout.trainable, 0, this.#normSums.length, this.#normSums);

@@ -5,7 +5,7 @@ import { loadUpdateKernels } from '../../src/kernels/load-kernels.js';
 import { type SlabLayout, slabLayout, tensorOf } from '../../src/model/slab.js';
 import { lowRankLayout } from '../../src/reduce/low-rank-layout.js';
 import { PowerSgd, type PowerSgdRule, powerSgdFloats } from '../../src/reduce/power-sgd.js';
-import { openSlab } from '../../src/reduce/slab-frame.js';
+import { openSlab, type SlabParts } from '../../src/reduce/slab-frame.js';
 import { SCRATCH_FLOATS } from '../../src/reduce/workbench.js';
 import { inOne } from '../support/slab-frames.js';
 import { bits, randomFloats } from '../support/slabs.js';
@@ -17,9 +17,21 @@ class Member {
   readonly total: Float32Array;
   readonly start: Float32Array;
 
-  constructor(id: number, layout: SlabLayout, rule: PowerSgdRule, send: (to: number, frame: Buffer) => void) {
+  constructor(id: number, layout: SlabLayout, rule: PowerSgdRule, send: (to: number, frame: SlabParts) => void) {
     const { errors, first, second } = powerSgdFloats(layout, rule);
-    const lengths = [layout.state, layout.state, errors, errors, first, second, second, first, second, SCRATCH_FLOATS];
+    const lengths = [
+      layout.state,
+      layout.state,
+      errors,
+      errors,
+      first,
+      second,
+      second,
+      first,
+      second,
+      SCRATCH_FLOATS,
+      first,
+    ];
     const offsets: number[] = [];
     let end = 64;
     for (const length of lengths) {
@@ -38,7 +50,7 @@ class Member {
       total: offsets[1],
       scratch: offsets[9],
       earlyBytes: 100 * layout.state * 4,
-      send: (to, frame) => send(to, inOne(frame)),
+      send,
       refused: (_, error) => {
         throw error;
       },
@@ -46,6 +58,7 @@ class Member {
         errors: [offsets[2], offsets[3]],
         first: offsets[4],
         second: offsets[5],
+        left: offsets[10],
         start: offsets[6],
         own: [{ first: offsets[7], second: offsets[8] }],
       },
@@ -57,7 +70,7 @@ class Member {
 class World {
   readonly members: readonly Member[];
   readonly #trainable: number;
-  #queue: { readonly from: number; readonly to: number; readonly frame: Buffer }[] = [];
+  #queue: { readonly from: number; readonly to: number; readonly frame: SlabParts }[] = [];
 
   constructor(count: number, layout: SlabLayout, rule: PowerSgdRule) {
     this.#trainable = layout.trainable;
@@ -90,7 +103,8 @@ class World {
     for (let i = 0; i < 1000 && !done; i++) {
       const queue = this.#queue;
       this.#queue = [];
-      for (const { from, to, frame } of queue) this.members[to].exchange.receive(from, openSlab(frame));
+      // What is sent is read on its way only, some time after.
+      for (const { from, to, frame } of queue) this.members[to].exchange.receive(from, openSlab(inOne(frame)));
       await new Promise(setImmediate);
     }
     const squares = await all;
