@@ -59,7 +59,7 @@ export const chaosConfig = (allReduce: 'star' | 'butterfly', epochs: number, qui
   metrics: ['accuracy', { auc: { average: 'macro' } }, { f1: { average: 'macro' } }, 'confusionMatrix'],
   // One that updates number by number, and one of whole weights.
   optimizer: { [allReduce === 'star' ? 'lion' : 'muon']: { learningRate: 0.001, emaMomentum: 0.9 } },
-  training: { epochs, batchSize: 128, shards: 8, logEvery: 1 },
+  training: { epochs, batchSize: 192, shards: 8, logEvery: 1 },
   checkpoint: { everySteps: 5 },
   cluster: { allReduce, silence: quiet },
 });
@@ -83,8 +83,13 @@ interface Victim {
   isFirst: boolean;
 }
 
-/** Milliseconds that each step is held back: more where the next fault waits for a connection, of which some take as long as many steps. */
+/**
+ * Milliseconds that each step is held back: more where the next fault waits for a worker that is not there, whose coming takes as long as
+ * many steps.
+ */
 const [pace, patientPace] = [5, 100];
+/** Steps after which a worker that was there would have come to any phase: an epoch. */
+const epoch = 7;
 
 /** What no fault may change: the weights, and every number and table that the model is measured by. */
 export type Outcome = Pick<EndEvent, 'sha256' | 'validation' | 'test' | 'figures'>;
@@ -157,6 +162,7 @@ export class Chaos {
   #struck = -1;
   /** Where the next fault is to happen; nothing between two of them. */
   #awaited: readonly FaultProxy[] = [];
+  #awaitedFrom = -1;
   #isOver = false;
   #waiting: { readonly after: number; readonly resolve: (at: number) => void }[] = [];
 
@@ -228,6 +234,7 @@ export class Chaos {
   ): Promise<{ readonly at: number; readonly next: Promise<number> }> {
     const victim = this.#victims.find((each) => each.name === name)!;
     this.#awaited = this.#proxies(phase, victim);
+    this.#awaitedFrom = this.#round;
     const fired = this.#fire(kind, phase, victim);
     await this.#lead(phase, victim);
     const at = await this.#beforeTheEnd(fired, `${kind} while ${phase}`);
@@ -322,8 +329,8 @@ export class Chaos {
     const { frame, link, up } = passing;
     // Else the run would be over before its last fault.
     if (begins.computing(passing) && !this.#isOver) {
-      const isAway = this.#awaited.length > 0 && !this.#awaited.some(({ isInUse }) => isInUse);
-      link.hold(up, sleep(isAway ? patientPace : pace));
+      const isThere = this.#awaited.some(({ isInUse }) => isInUse) && this.#round <= this.#awaitedFrom + epoch;
+      link.hold(up, sleep(this.#awaited.length === 0 || isThere ? pace : patientPace));
     }
     if (frame.kind !== 'control' || frame.message.kind !== 'commit') return;
     const { round } = frame.message;

@@ -24,7 +24,7 @@ const config = {
   loss: 'sparseCategoricalCrossentropy',
   metrics: ['accuracy'],
   optimizer: { sgd: { learningRate: 0.1 } },
-  training: { epochs: 20, batchSize: 64, shards: 4 },
+  training: { epochs: 5, batchSize: 64, shards: 4 },
 };
 const folder = temporaryFolder();
 const file = writeConfig(folder, 'run', config);

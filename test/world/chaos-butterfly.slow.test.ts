@@ -9,8 +9,8 @@ const kinds: readonly Kind[] = [
 ];
 
 test.each([
-  [kinds, chaosConfig('butterfly', 8), ['a', 'coordinator']],
-  [harmless, chaosConfig('butterfly', 4, 30), []],
+  [kinds, chaosConfig('butterfly', 5), ['a', 'coordinator']],
+  [harmless, chaosConfig('butterfly', 3, 30), []],
 ] as const)('%s: weights and metrics are those of a quiet run', async (each, config, processes) => {
   const faults = async (chaos: Chaos) => {
     for (const kind of each) await chaos.suffer(kind, 'exchanging with a peer');

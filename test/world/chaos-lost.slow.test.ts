@@ -6,7 +6,7 @@ import type { Kind } from '../support/faults.js';
 /** One run for each line. A kind takes up to three epochs: faults follow each other within a step or two, each epoch validates, and on a busy machine some are done twice. */
 const runs = [
   // On one host each of the two speaks for both in half of the gradient.
-  { epochs: 8, kinds: ['SIGKILL', 'coordinator SIGKILL'], processes: ['coordinator'], host: 'another' },
+  { epochs: 5, kinds: ['SIGKILL', 'coordinator SIGKILL'], processes: ['coordinator'], host: 'another' },
   { epochs: 16, kinds: ['closed socket', 'truncated frame', 'corrupted payload', 'corrupted header'], processes: [] },
 ] as const satisfies readonly { epochs: number; kinds: readonly Kind[]; processes: readonly string[]; host?: string }[];
 
