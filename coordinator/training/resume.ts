@@ -8,6 +8,7 @@ import { leaves } from '../../src/config/leaves.js';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import { isPlanned } from '../../src/config/schedule.js';
+import { withoutDefaults } from '../../src/config/without-defaults.js';
 import type { Dataset } from '../../src/data/examples.js';
 import { type DataFingerprint, fingerprintOf } from '../../src/data/fingerprint.js';
 import { ConfigError, DataError, RunCompleteError } from '../../src/errors.js';
@@ -80,17 +81,30 @@ const free = [
   ...['silence', 'grace', 'stragglerFactor'].map((key) => `cluster.${key}`),
 ];
 
+/**
+ * Options of layers that were not given before, or are not any more: whether they change anything, the compiled step tells, which
+ * `checkGraph` compares.
+ */
+function isOfGraph(key: string, one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
+  const [layer] = /^model\.layers\.\d+\.[^.]+/.exec(key) ?? [];
+  if (layer === undefined || key === `${layer}.name` || (one.has(key) && other.has(key))) return false;
+  return [one, other].every((keys) => [...keys.keys()].some((at) => at === layer || at.startsWith(`${layer}.`)));
+}
+
 /** @throws ConfigError listing the values that differ */
 function checkConfig({ path, state }: Checkpoint, config: RunConfig): void {
+  const isCompiled = state.graph !== null;
   // An older checkpoint does not have what has become a key since: its default is how it was.
-  const [before, now] = [defineConfig(state.config), config].map((each) => leaves(JSON.parse(JSON.stringify(each))));
+  const [before, now] = [defineConfig(state.config), config].map((each) =>
+    leaves(JSON.parse(JSON.stringify(withoutDefaults(each, isCompiled)))),
+  );
   const allowed = isPlanned(config.schedule) ? free : [...free, 'training.epochs'];
   // MPI's own order of sums would make the bits depend on the workers from here on; to leave it costs nothing.
   const isFree = (key: string) =>
     allowed.some((prefix) => key === prefix || key.startsWith(`${prefix}.`)) &&
     !(key === 'cluster.allReduce' && now.get(key) === '"mpi"');
   const changed = [...new Set([...before.keys(), ...now.keys()])].filter(
-    (key) => before.get(key) !== now.get(key) && !isFree(key),
+    (key) => before.get(key) !== now.get(key) && !isFree(key) && !(isCompiled && isOfGraph(key, before, now)),
   );
   if (changed.length === 0) return;
   const say = (value: string | undefined) => value ?? 'not set';

@@ -3,6 +3,7 @@
  * crosses the network. Replicas are a matter of the config, as shards are: whoever computes one comes to the same bits.
  */
 import type { SyncConfig } from '../config/cluster.js';
+import { usualMixing } from '../config/usual.js';
 import { ConfigError } from '../errors.js';
 import { grouped, plural } from '../ground/units.js';
 import { activeShards, type Geometry, type RowRange, shardsOf } from './geometry.js';
@@ -91,7 +92,7 @@ function planParts({
   return {
     steps: each,
     ...(parts > 1 && { parts }),
-    ...(overlap > 0 && { overlap, mixing: mixing ?? 0.5 }),
+    ...(overlap > 0 && { overlap, mixing: mixing ?? usualMixing }),
   };
 }
 

@@ -3,6 +3,7 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import { type LossConfig, lossSettings } from '../config/model.js';
+import { usualDelta } from '../config/usual.js';
 import { ModelError } from '../errors.js';
 import { decided, type Outputs, type ProbabilityKind } from './outputs.js';
 import type { PlaceValues } from './place-losses.js';
@@ -69,7 +70,7 @@ function asOutputs(targets: tf.Tensor, outputs: tf.Tensor, spec: OutputSpec, los
  * @throws ModelError when the loss does not fit the model's output or the targets
  */
 export function createLoss(config: LossConfig, spec: OutputSpec): Loss {
-  const { name, fromLogits, delta = 1, ignoreClass } = lossSettings(config);
+  const { name, fromLogits, delta = usualDelta, ignoreClass } = lossSettings(config);
   const kind = name.endsWith('rossentropy') ? decided(spec.outputs, `loss ${name}`, name) : undefined;
   checkFit(name, spec, fromLogits === undefined ? kind : undefined);
   const probabilities = kind === 'softmax' || kind === 'sigmoid';

@@ -1,4 +1,5 @@
 import type { OptimizerOptions } from '../config/optimizer.js';
+import { usualExclude } from '../config/usual.js';
 import { alignedFloats, type SlabLayout, type SlabTensor } from '../model/slab.js';
 import { adamRule } from './adam.js';
 import { decayOf, runsOf } from './decay-groups.js';
@@ -48,7 +49,7 @@ export function muon(options: MuonOptions, layout: SlabLayout, models: RuleModel
 }
 
 /** What is made orthogonal. */
-export function matricesOf({ exclude = ['embeddings'] }: MuonOptions, layout: SlabLayout): SlabTensor[] {
+export function matricesOf({ exclude = usualExclude }: MuonOptions, layout: SlabLayout): SlabTensor[] {
   return trainableIn(layout).filter(({ name, shape }) => shape.length === 2 && !matchesAny(name, exclude));
 }
 

@@ -46,6 +46,22 @@ it('refuses a config that the steps so far were not made with', async () => {
   expect(message).toContain('undo the change, or start a new run');
 });
 
+it('goes on where defaults are written out, whatever says so: the schema, other keys or the layer', async () => {
+  const file = writeConfig(folder, 'short', { ...config, optimizer: 'muon' });
+  const { start } = await trained(file, [], join(folder, 'runs'));
+  const set = (...changes: string[]) =>
+    lockstepServed(['train', '--resume', start.folder, ...changes.flatMap((change) => ['--set', change])], folder);
+  const layer = (options: string) => `model={ layers: [{ dense: { units: 1, ${options} } }] }`;
+  const changed = await set('training.epochs=5', layer('useBias: true, activation: tanh'));
+  expect(changed).toMatchObject({ code: 2, stdout: expect.stringContaining('compile to another step') });
+  const more = await set('training.epochs=5', layer('activation: relu, name: other'));
+  expect(more).toMatchObject({ code: 2, stdout: expect.stringContaining('model.layers.0.dense.name: not set in the') });
+  const same = [layer('useBias: true, activation: linear'), 'training.groupByLength=false'];
+  const spelled = ['optimizer.muon.adamw.learningRate=0.001', 'training.l1=0'];
+  const { code, stdout } = await set('training.epochs=5', ...same, ...spelled);
+  expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('parameters sha256') });
+});
+
 it('refuses other data, and says in what they differ', async () => {
   const more = ['--set', 'training.epochs=9'];
   expect(await refused(...more, '--set', 'data.targets.0=3')).toMatch(
