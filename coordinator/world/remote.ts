@@ -166,9 +166,9 @@ export class RemoteWorker implements Worker {
   }
 
   sendSlab(frame: SlabParts): void {
-    // Nobody waits for one that only follows, and the next round writes where this payload lies.
+    // Nobody waits for one that only follows, and the next round writes where this payload lies, unless it is one that stays until it is sent.
     const kept = () => ({ header: checkedHeader(frame), payload: new Uint8Array(frame.payload) });
-    this.#outbox.sendSlab(this.#contributes ? frame : kept());
+    this.#outbox.sendSlab(this.#contributes || frame.sent ? frame : kept());
   }
 
   /** See Outbox. */

@@ -120,8 +120,11 @@ export class ParameterExchange {
     for (const id of others) this.send(round, exceptOf(shares, id), [id]);
   }
 
-  /** Sends ranges of the parameters as they are now to some members. */
-  send(round: number, ranges: readonly ParameterRange[], to: readonly number[]): void {
+  /**
+   * Sends ranges of the parameters as they are now to some members.
+   * @param known checksum of what is one piece
+   */
+  send(round: number, ranges: readonly ParameterRange[], to: readonly number[], known?: number): void {
     if (to.length === 0) return;
     const { memory, kernels, parameters, send, isNear } = this.#options;
     for (const { from, to: end } of ranges.flatMap(piecesOf)) {
@@ -136,7 +139,7 @@ export class ParameterExchange {
         low: 0,
         high: 1,
         segment: from / UNIT,
-        checksum: kernels.checksum(at, floats) >>> 0,
+        checksum: known ?? kernels.checksum(at, floats) >>> 0,
       });
       let waiting = to.length;
       const sent = () => {
@@ -168,7 +171,7 @@ export class ParameterExchange {
     if (!this.#missing.has(start)) return;
     if (this.#put(frame, start, floats) !== frame.checksum) throw broken(from, frame, 'its checksum is wrong');
     this.#missing.delete(start);
-    this.send(frame.round, [piece], nextOf(this.#hosts, this.#options.self, piece.id));
+    this.send(frame.round, [piece], nextOf(this.#hosts, this.#options.self, piece.id), frame.checksum);
     this.#settle();
   }
 
