@@ -1,5 +1,12 @@
 /** The computing of a round: who was asked for which nodes of the step's tree, and who holds their sums. */
-import { type ComputeTask, leavesOf, lossesEach, type RowsAt, type Worker } from '../../src/pool/round-worker.js';
+import {
+  type Computed,
+  type ComputeTask,
+  leavesOf,
+  lossesEach,
+  type RowsAt,
+  type Worker,
+} from '../../src/pool/round-worker.js';
 import { type TreeNode, treeNodes } from '../../src/reduce/tree.js';
 import { type Assigned, assignTo } from './assign.js';
 import type { Clock } from './clock.js';
@@ -43,6 +50,27 @@ interface Outstanding {
 export function taskOf(task: RoundTask, nodes: readonly TreeNode[]): ComputeTask {
   const { shards, effort, beside, rowsOf, nextRowsOf, ...asked } = task;
   return { ...asked, nodes, rows: nodes.flatMap((node) => rowsOf(node)) };
+}
+
+export interface RoundLosses {
+  /** Sum of the losses of each shard, and what it adds to the divisor of the step; of replicas, of each of their steps. */
+  readonly losses: Float64Array;
+  readonly divisors: Float64Array;
+  readonly used: readonly RowsAt[];
+}
+
+/** What all came to. @param computed of some shards from `low` on, or replicas */
+export function lossesByShard(
+  task: RoundTask,
+  computed: readonly (Pick<Computed, 'losses' | 'divisors' | 'used'> & Pick<TreeNode, 'low'>)[],
+): RoundLosses {
+  const each = lossesEach(task);
+  const [losses, divisors] = [new Float64Array(task.shards * each), new Float64Array(task.shards * each)];
+  for (const one of computed) {
+    losses.set(one.losses, one.low * each);
+    divisors.set(one.divisors, one.low * each);
+  }
+  return { losses, divisors, used: computed.flatMap(({ used }) => used) };
 }
 
 const keyOf = ({ low, high }: TreeNode): string => `${low}-${high}`;

@@ -2,24 +2,19 @@
  * One step over the world: compute → all-reduce, and again where a worker is lost on the way. It waits for events and for the
  * clock alone, changes no parameters, and ends when all who gave sums, and the coordinator where it takes part, hold the total.
  */
-import { lossesEach, type RowsAt } from '../../src/pool/round-worker.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { AllReduceAttempts, type AllReduceAttemptsOptions } from './all-reduce-attempts.js';
-import { BesideSteps, type LaterLosses } from './beside.js';
-import { Computing, type RoundTask } from './computing.js';
+import { BesideSteps } from './beside.js';
+import { Computing, lossesByShard, type RoundLosses, type RoundTask } from './computing.js';
 import { Mailbox } from './mailbox.js';
 import type { ReplicaKeeper } from './replica-keeper.js';
 import type { RoundEvent } from './round-events.js';
 
-export interface RoundResult {
-  /** Sum of the losses of each shard, and what it adds to the divisor of the step; of replicas, of each of their steps. */
-  readonly losses: Float64Array;
-  readonly divisors: Float64Array;
+export interface RoundResult extends RoundLosses {
   /** Of the steps that replicas took while the sums were exchanged. */
-  readonly beside: LaterLosses | undefined;
+  readonly beside: RoundLosses | undefined;
   /** Sum of squares of the total gradient; not finite when the run diverges. */
   readonly squares: number;
-  readonly used: readonly RowsAt[];
   readonly algorithm: AllReducePlan['algorithm'];
   /** Who has which part of the total, where not all have all. */
   readonly shares: AllReducePlan['shares'];
@@ -54,7 +49,11 @@ export async function runRound(task: RoundTask, options: WorldRoundOptions): Pro
       const { squares, algorithm, shares } = await attempt;
       const { count, members: holders } = attempts;
       if (squares === undefined) continue;
-      const sums = sumsOf(task, computing);
+      const { holdings } = computing;
+      const sums = lossesByShard(
+        task,
+        holdings.map((held) => ({ ...held, low: held.node.low })),
+      );
       const beside = await steps?.done();
       return {
         ...sums,
@@ -64,6 +63,7 @@ export async function runRound(task: RoundTask, options: WorldRoundOptions): Pro
         algorithm,
         shares,
         attempts: count,
+        contributors: new Set(holdings.map(({ worker }) => worker.id)).size,
         members: holders.size,
         holders,
       };
@@ -72,18 +72,4 @@ export async function runRound(task: RoundTask, options: WorldRoundOptions): Pro
     await steps?.settled();
     forget();
   }
-}
-
-function sumsOf(
-  task: RoundTask,
-  { holdings }: Computing,
-): Pick<RoundResult, 'losses' | 'divisors' | 'used' | 'contributors'> {
-  const each = lossesEach(task);
-  const [losses, divisors] = [new Float64Array(task.shards * each), new Float64Array(task.shards * each)];
-  for (const { node, ...own } of holdings) {
-    losses.set(own.losses, node.low * each);
-    divisors.set(own.divisors, node.low * each);
-  }
-  const contributors = new Set(holdings.map(({ worker }) => worker.id)).size;
-  return { losses, divisors, used: holdings.flatMap(({ used }) => used), contributors };
 }
