@@ -13,14 +13,15 @@ import { replicaSlots } from '../optimizer/replica-slots.js';
 import { totalSquares } from '../reduce/norm.js';
 import { BLOCK } from '../reduce/segments.js';
 import type { ParameterRange } from '../reduce/shares.js';
-import { type Addition, type ReductionPlan, reductionPlan, type TreeNode } from '../reduce/tree.js';
+import type { Addition, ReductionPlan, TreeNode } from '../reduce/tree.js';
 import type { Control } from './control.js';
 import type { PhaseClock } from './phase-clock.js';
 import type { LocalOptions, RoundOptions } from './pool-options.js';
 import { runParts } from './run-parts.js';
 import type { ShardGradients } from './shard-gradients.js';
 import type { LocalSlabs, PoolSpec } from './shared-state.js';
-import { Slice } from './slice.js';
+import { cutRange, Slice } from './slice.js';
+import { StepPlans } from './step-plans.js';
 import type { LocalTask } from './task.js';
 
 /** Of a number, either way, in units of its block. */
@@ -49,7 +50,7 @@ export class LocalRank {
   /** Which slot has the parameters of a replica; undefined where all begin a round where the run is. */
   readonly #own: number | undefined;
   readonly #parts: ReturnType<typeof runParts>;
-  readonly #plans = new Map<number, ReductionPlan>();
+  readonly #plans: StepPlans;
 
   constructor(
     spec: PoolSpec<RoundOptions>,
@@ -79,6 +80,7 @@ export class LocalRank {
     this.#share = this.#slice.shareOf(optimizer);
     this.#own = isStreaming(this.#local) ? optimizer.slots.length : undefined;
     this.#parts = runParts(spec);
+    this.#plans = new StepPlans(spec);
   }
 
   /** Computes replicas one after another, each by all threads, and adds up what they moved by. */
@@ -138,7 +140,7 @@ export class LocalRank {
     const step = first + i;
     const shards = this.#shardsOf(step, replica);
     const { bucket, learningRate } = local[i];
-    const plan = this.#plan(shards);
+    const plan = this.#plans.ofShards(shards);
     const next = i + 1 < local.length ? this.#shardsOf(step + 1, replica) : undefined;
     const after = next && this.#gradients.rowsOf(step + 1, this.#actions(next))[0];
     await this.#gradients.compute({ epoch, step, bucket }, this.#actions(shards), this.#slabs.gradients, after);
@@ -217,11 +219,9 @@ export class LocalRank {
   }
 
   /** Blocks that are rounded together are not cut. */
-  #cutOf({ from, to }: ParameterRange): Cut {
-    const blocks = Math.ceil((to - from) / BLOCK);
-    const border = (rank: number) => Math.min(to, from + Math.floor((rank * blocks) / this.#spec.threads) * BLOCK);
-    const start = border(this.#rank);
-    return { from: start * 4, floats: border(this.#rank + 1) - start };
+  #cutOf(range: ParameterRange): Cut {
+    const { from, to } = cutRange(range, BLOCK, this.#rank, this.#spec.threads);
+    return { from: from * 4, floats: to - from };
   }
 
   #shardsOf(step: number, replica: number): TreeNode {
@@ -229,22 +229,11 @@ export class LocalRank {
   }
 
   #actions(shards: TreeNode): ReductionPlan['steps'][number] {
-    return this.#plan(shards).steps[this.#rank].map((action) =>
-      'add' in action ? action : { compute: action.compute + shards.low, into: action.into },
-    );
-  }
-
-  #plan({ low, high }: TreeNode): ReductionPlan {
-    let plan = this.#plans.get(high - low);
-    if (!plan) {
-      plan = high > low ? reductionPlan(high - low, this.#spec.threads) : this.#emptyPlan();
-      this.#plans.set(high - low, plan);
-    }
-    return plan;
-  }
-
-  #emptyPlan(): ReductionPlan {
-    return { steps: Array.from({ length: this.#spec.threads }, () => []), final: [], slots: 0, total: 0 };
+    return this.#plans
+      .ofShards(shards)
+      .steps[this.#rank].map((action) =>
+        'add' in action ? action : { compute: action.compute + shards.low, into: action.into },
+      );
   }
 
   #barrier(): void {

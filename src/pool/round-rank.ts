@@ -4,7 +4,6 @@ import type { UpdateKernels } from '../kernels/load-kernels.js';
 import { createOptimizer } from '../optimizer/create-optimizer.js';
 import type { SlabPiece } from '../optimizer/optimizer.js';
 import { piecesIn } from '../optimizer/share.js';
-import type { ParameterRange } from '../reduce/shares.js';
 import { nodePlan } from '../reduce/tree.js';
 import type { Control } from './control.js';
 import type { PhaseClock } from './phase-clock.js';
@@ -12,7 +11,7 @@ import type { MemberPoolOptions } from './pool-options.js';
 import { warmUpOptimizer } from './run-slots.js';
 import type { ShardGradients } from './shard-gradients.js';
 import type { PoolSpec } from './shared-state.js';
-import { Slice } from './slice.js';
+import { cutRange, Slice } from './slice.js';
 import type { ApplyTask, NodesTask } from './task.js';
 
 export class RoundRank {
@@ -81,7 +80,7 @@ export class RoundRank {
     if (this.#warmUp && update.round < this.#warmUp.steps) this.#warmUp.slice.update(this.#warmUp.share, total, update);
     else if (ranges) {
       for (const range of ranges) {
-        const part = this.#partOf(range);
+        const part = cutRange(range, 16, this.#rank, this.#spec.threads);
         this.#slice.update(piecesIn(this.#pieces, part.from, part.to), total, update, part);
       }
     } else this.#slice.update(this.#share, total, update);
@@ -96,11 +95,5 @@ export class RoundRank {
     if (this.#rank === 0) slab(offsets.local!.parameters).set(slab(offsets.parameters));
     this.#control.barrier(threads);
     this.#clock.mark('wait');
-  }
-
-  #partOf({ from, to }: ParameterRange): ParameterRange {
-    const units = (to - from) / 16;
-    const border = (rank: number) => from + Math.floor((rank * units) / this.#spec.threads) * 16;
-    return { from: border(this.#rank), to: border(this.#rank + 1) };
   }
 }

@@ -9,6 +9,13 @@ import type { ParameterRange } from '../reduce/shares.js';
 import type { Addition } from '../reduce/tree.js';
 import type { SharedState } from './shared-state.js';
 
+/** What a thread has of a range. @param unit floats that are not cut, from the first one on */
+export function cutRange({ from, to }: ParameterRange, unit: number, rank: number, threads: number): ParameterRange {
+  const units = Math.ceil((to - from) / unit);
+  const border = (rank: number) => Math.min(to, from + Math.floor((rank * units) / threads) * unit);
+  return { from: border(rank), to: border(rank + 1) };
+}
+
 /** What a thread needs to know of the slabs. */
 interface SliceSpec {
   readonly layout: AllReduceLayout;

@@ -1,6 +1,6 @@
 /** How the shards of steps are added up, by steps. */
 import { activeShards, type Geometry } from '../data/geometry.js';
-import { type ReductionPlan, reductionPlan } from '../reduce/tree.js';
+import { type ReductionPlan, reductionPlan, type TreeNode } from '../reduce/tree.js';
 
 export class StepPlans {
   readonly #geometry: Geometry;
@@ -13,12 +13,17 @@ export class StepPlans {
   }
 
   of(step: number): ReductionPlan {
-    const active = activeShards(this.#geometry, step);
-    let plan = this.#plans.get(active);
+    // The tree over fewer shards is the same tree cut off, so a last, smaller batch spreads over all threads.
+    return this.ofShards({ low: 0, high: activeShards(this.#geometry, step) });
+  }
+
+  /** Of shards that are added up by themselves, numbered from 0 on; there may be none. */
+  ofShards({ low, high }: TreeNode): ReductionPlan {
+    const count = high - low;
+    let plan = this.#plans.get(count);
     if (!plan) {
-      // The tree over fewer shards is the same tree cut off, so a last, smaller batch spreads over all threads.
-      plan = reductionPlan(active, this.#threads);
-      this.#plans.set(active, plan);
+      plan = reductionPlan(count, this.#threads);
+      this.#plans.set(count, plan);
     }
     return plan;
   }

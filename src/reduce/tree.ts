@@ -32,7 +32,7 @@ interface SumPlan {
 }
 
 export interface ReductionPlan extends SumPlan {
-  /** The slot that holds the total after `final`. */
+  /** The slot that holds the total after `final`; the first where nothing is added up. */
   readonly total: number;
 }
 
@@ -59,7 +59,7 @@ interface PartialSum extends NodeSum {
  */
 export function reductionPlan(shards: number, ranks: number): ReductionPlan {
   const { nodes, ...plan } = nodePlan([{ low: 0, high: shards }], shards, ranks);
-  return { ...plan, total: nodes[0].slot };
+  return { ...plan, total: nodes[0]?.slot ?? 0 };
 }
 
 /**
