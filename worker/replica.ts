@@ -2,7 +2,6 @@
 
 import type { Examples } from '../src/data/examples.js';
 import { evaluationBatchCount } from '../src/data/geometry.js';
-import { isStreaming } from '../src/data/local-rounds.js';
 import { missingFloat16 } from '../src/engine/onnx/check-device.js';
 import { isScaled } from '../src/engine/onnx/names.js';
 import { modelsOf } from '../src/engine/onnx/step-loop.js';
@@ -12,6 +11,7 @@ import { elements } from '../src/ground/elements.js';
 import { memoryLimit } from '../src/ground/memory.js';
 import { bytesText } from '../src/ground/units.js';
 import { createOptimizer } from '../src/optimizer/create-optimizer.js';
+import { replicaSlots } from '../src/optimizer/replica-slots.js';
 import { averageMomentum } from '../src/optimizer/weight-average.js';
 import type { Member } from '../src/pool/member.js';
 import { ThreadPool } from '../src/pool/pool.js';
@@ -60,18 +60,15 @@ export function rowCacheCapacity({ geometry, local, examples }: Job, threads: nu
 export function checkMemory(job: Job, threads: number, memory = memoryLimit()): void {
   const { engine, geometry, local, examples, metrics, optimizer, largestEvaluation, placement, optimizerState } = job;
   const [{ layout }] = engine.models;
-  // Of a replica at least there is the state before a round and after it, and there may be that of the warm-up.
-  const kept = local ? [local.optimizer, local.optimizer] : [];
-  const warmUp = local && local.warmUpSteps > 0 ? [local.optimizer] : [];
-  const optimizers = [optimizer, ...kept, ...warmUp].map((each) => createOptimizer(each, layout));
-  const ownSlabs = (local?.quantize ? 2 * layout.trainable : 0) + (local && isStreaming(local) ? 2 * layout.state : 0);
-  const replicated = optimizerState === 'replicated' ? optimizers : [];
-  const slots = replicated.reduce(
-    (sum, { slots, workspace = 0 }) => slots.reduce((sum, { length }) => sum + length, sum + threads * workspace),
-    ownSlabs + (local ? layout.length + layout.state : 0),
-  );
+  const { workspace = 0 } = createOptimizer(local?.optimizer ?? optimizer, layout);
+  const optimizers = local && local.warmUpSteps > 0 ? [optimizer, local.optimizer] : [optimizer];
+  const run = optimizerState === 'sharded' ? [] : optimizers.flatMap((each) => createOptimizer(each, layout).slots);
+  // Of one replica at least there is what it keeps, as before a round and as after it.
+  const kept = local ? replicaSlots(local, layout) : [];
+  const slots = [...run, ...kept, ...kept];
+  const state = slots.reduce((sum, { length }) => sum + length, local ? layout.length + layout.state : 0);
   const evaluated = averageMomentum(optimizer) === undefined ? 0 : layout.length;
-  const slabs = 4 * (layout.length + evaluated + slots + (1 + threads) * layout.state);
+  const slabs = 4 * (layout.length + evaluated + state + threads * workspace + (1 + threads) * layout.state);
   const graphs = engine.models.flatMap(({ gradients, evaluations }) => [
     ...gradients.values(),
     ...evaluations.values(),
