@@ -41,7 +41,9 @@ export function localOptions(
   outer: OuterStep | undefined,
 ): LocalOptions | undefined {
   if (!outer) return undefined;
-  return { ...outer, optimizer, clipNorm };
+  // Commits tell how much is mixed.
+  const { mixing: _, ...rounds } = outer;
+  return { ...rounds, optimizer, clipNorm };
 }
 
 /** As the summary of a run tells it. */

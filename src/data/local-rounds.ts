@@ -28,7 +28,7 @@ export interface LocalRounds {
   /** How much a replica then keeps of a part of its own. */
   readonly mixing?: number;
   /** To what replicas round what they move by. */
-  readonly quantize?: 'int8' | 'int4';
+  readonly quantize?: Exclude<SyncConfig, 'step'>['local']['quantize'];
 }
 
 /** Rows that a round may be made of: a worker is told all of its own in one message. */

@@ -62,7 +62,7 @@ export interface TrainingOptions extends DifferentiatingThreads, Cutting, StepRu
 }
 
 /** How replicas take local steps; the learning rate of each comes with the round. */
-export interface LocalOptions extends LocalRounds, Pick<StepRule, 'clipNorm'> {
+export interface LocalOptions extends Omit<LocalRounds, 'mixing'>, Pick<StepRule, 'clipNorm'> {
   /** Of the local steps: that of the round applies what they come to. */
   readonly optimizer: OptimizerConfig;
   /** Steps of the run that are taken in step, by the same optimizer, before the first round. */

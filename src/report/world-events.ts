@@ -1,4 +1,5 @@
 /** What a run over several workers tells besides: who joins, leaves and waits, and what each has done (events.ts has the rest). */
+import type { LocalRounds } from '../data/local-rounds.js';
 
 /** Once, when workers can join. */
 export interface ListeningEvent {
@@ -121,6 +122,6 @@ export interface SummaryEvent {
     replicas: number;
     parts: number;
     overlap: number;
-    quantize: 'int8' | 'int4' | null;
+    quantize: NonNullable<LocalRounds['quantize']> | null;
   } | null;
 }

@@ -156,7 +156,6 @@ export const jobSchema = z.strictObject({
       warmUpSteps: z.int().min(0),
       parts: z.int().min(2).max(256).optional(),
       overlap: z.int().min(1).max(10_000).optional(),
-      mixing: z.number().min(0).max(1).optional(),
       quantize: z.enum(['int8', 'int4']).optional(),
       clipNorm: z.number().positive().optional(),
     })

@@ -7,7 +7,7 @@ import type { AllReducePlan } from '../reduce/plan.js';
 import type { ParameterRange } from '../reduce/shares.js';
 
 /** Raised by every change that an older program would not understand. */
-export const protocolVersion = 11;
+export const protocolVersion = 12;
 
 /** C → W, and listening peer → calling peer: the first message of a connection. */
 export interface Challenge {
