@@ -1,6 +1,5 @@
 /** `lockstep scale` over real threads and real processes: what it writes, what it refuses, and Ctrl-C. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseReport } from '../../src/scale/record.js';
@@ -18,8 +17,10 @@ const file = writeConfig(folder, 'small', {
   cluster: { allReduce: 'butterfly' },
 });
 
-/** What measuring leaves in the folder for temporary files while it runs. */
-const leftovers = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('lockstep-scale-'));
+// Other tests, and other checkouts, measure too.
+const temporary = join(folder, 'tmp');
+mkdirSync(temporary);
+const inTemporary = { TMPDIR: temporary, TEMP: temporary };
 
 function reportIn(out: string) {
   const run = join(folder, out, 'small-scale-1');
@@ -28,9 +29,8 @@ function reportIn(out: string) {
 }
 
 it('measures threads, in both modes', async () => {
-  const before = leftovers();
   const args = ['scale', file, '--workers', '2,1', '--repeats', '1', '--steps', '40', '--out', 'threads'];
-  const { code, stdout } = await lockstepServed(args, folder);
+  const { code, stdout } = await lockstepServed(args, folder, inTemporary);
   expect(code).toBe(0);
   const { runs, points, hashesAgree, complete, plan } = reportIn('threads');
   expect(runs.map(({ mode, workers, repeat }) => `${repeat} ${mode} ${workers}`)).toEqual([
@@ -62,7 +62,7 @@ it('measures threads, in both modes', async () => {
   expect(weak1.hashes).toEqual(strong1.hashes);
   expect(weak2.hashes).not.toEqual(strong1.hashes);
   expect(stdout).toContain('All strong runs ended with the same parameters, bit for bit.');
-  expect(leftovers()).toEqual(before);
+  expect(readdirSync(temporary)).toEqual([]);
 });
 
 it('measures processes, and compares and projects what it has measured', async () => {
@@ -100,7 +100,6 @@ it('measures processes, and compares and projects what it has measured', async (
 });
 
 it('Ctrl-C ends it with a report of what is measured, and leaves no process', async () => {
-  const before = leftovers();
   const args = [
     'scale',
     file,
@@ -116,7 +115,7 @@ it('Ctrl-C ends it with a report of what is measured, and leaves no process', as
     'stopped',
   ];
   const hold = held('1/5');
-  const run = startLockstep(args, folder, hold.env);
+  const run = startLockstep(args, folder, { ...hold.env, ...inTemporary });
   await run.says('1/5');
   run.process.kill('SIGINT');
   hold.release();
@@ -128,7 +127,7 @@ it('Ctrl-C ends it with a report of what is measured, and leaves no process', as
   expect(runs.length).toBeGreaterThanOrEqual(1);
   expect(runs.length).toBeLessThan(5);
   expect(warnings.join('\n')).toContain('interrupted');
-  expect(leftovers()).toEqual(before);
+  expect(readdirSync(temporary)).toEqual([]);
 });
 
 describe('bad input is refused before anything runs', () => {

@@ -113,13 +113,10 @@ const moments: Record<string, Moment> = {
     ends: 'at once',
     leaves: [],
   },
-  'while the model is compiled': {
+  'while the model is made': {
     start: (out) => {
-      // Such that compiling takes longer than the signal.
-      const build = `console.log('building');
-        const layers = Array.from({ length: 40 }, () => tf.layers.dense({ units: 8, activation: 'tanh' }));
-        return tf.sequential({ layers: [tf.layers.flatten({ inputShape }), ...layers, tf.layers.dense({ units: classes })] });`;
-      writeFileSync(join(out, 'model.mjs'), `export default (tf, { inputShape, classes }) => { ${build} };`);
+      const build = "console.log('building'); await new Promise((go) => setTimeout(go, 60_000));";
+      writeFileSync(join(out, 'model.mjs'), `export default async () => { ${build} };\n`);
       const file = writeConfig(out, 'run', { ...config, model: { module: join(out, 'model.mjs') } });
       return said(startLockstep(['train', file, '--threads', '1', '--out', join(out, 'runs')], out), 'building');
     },

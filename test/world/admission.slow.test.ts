@@ -24,7 +24,7 @@ const config = {
   loss: 'sparseCategoricalCrossentropy',
   metrics: ['accuracy'],
   optimizer: { sgd: { learningRate: 0.1 } },
-  training: { epochs: 5, batchSize: 64, shards: 4 },
+  training: { epochs: 20, batchSize: 64, shards: 4 },
 };
 const folder = temporaryFolder();
 const file = writeConfig(folder, 'run', config);
@@ -66,7 +66,7 @@ describe('a run on loopback', () => {
   let url: string;
   let port: number;
   beforeAll(async () => {
-    coordinator = cluster.coordinator(config);
+    coordinator = cluster.coordinator(config, ['--min-workers', '2']);
     url = await urlOf(coordinator);
     port = Number(new URL(url).port);
   });
@@ -154,8 +154,10 @@ describe('a run on loopback', () => {
     await honest.until('joined');
     expect(commandOf(honest)).toMatch(/^lockstep worker/);
     for (const program of [coordinator, honest]) expect(commandOf(program)).not.toContain(token);
+    // The run waits for a second one.
+    const guest = cluster.guest(url, 'guest');
     expect((await coordinator.until('end')).sha256).toBe(sha256);
-    expect([await coordinator.ended, await honest.ended]).toEqual([0, 0]);
+    expect([await coordinator.ended, await honest.ended, await guest.ended]).toEqual([0, 0, 0]);
     const address = join(cluster.run, 'coordinator.json');
     expect(statSync(address).mode & 0o777).toBe(0o600);
     const names = readdirSync(cluster.run, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());

@@ -1,5 +1,5 @@
 /** Workers of one host add up among themselves: the bits of threads, and the bytes of one worker a host. */
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { eventOf } from '../support/cli.js';
 import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
 import { resultOf, trained } from '../support/runs.js';
@@ -25,8 +25,12 @@ const worlds: readonly { readonly hosts: readonly string[]; readonly own?: numbe
   { hosts: ['a', 'b', 'b', 'a', 'b'], set: 'cluster.optimizerState=sharded' },
 ];
 
+let alone: ReturnType<typeof resultOf>;
+beforeAll(async () => {
+  alone = resultOf(await trained(config, [], newPath(), 2));
+});
+
 it.each(['star', 'butterfly'])('%s: mixed hosts come to the bits of one machine', async (way) => {
-  const alone = resultOf(await trained(config, [], newPath(), 2));
   for (const { hosts, own = 0, set } of worlds) {
     const workers = hosts.map((host) => ({ threads: 1, ...(host === 'here' ? {} : { hostId: host }) }));
     const setup = { threads: own, workers };

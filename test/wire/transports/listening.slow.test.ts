@@ -85,13 +85,16 @@ describe.each(transports)('over %s a listener', (_, transport) => {
   });
 
   it('drops a stranger that does not answer the challenge in time', async () => {
-    const { url, refusals } = await host({ patience: 1 });
+    const patience = 0.5;
+    const { url, refusals } = await host({ patience });
     await (await stranger(url)).closed;
     await expect.poll(() => refusals).toEqual([expect.stringMatching(/connection lost/)]);
-    const { connection } = await join(url);
+    // On a busy machine who knows the token may be late, too.
+    const joined = (): ReturnType<typeof join> => join(url).catch(joined);
+    const { connection } = await joined();
     const { closed } = recorded(connection);
     // Who is admitted has all the time there is.
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await new Promise((resolve) => setTimeout(resolve, 2 * patience * 1000));
     expect(await Promise.race([closed, 'open'])).toBe('open');
   });
 
