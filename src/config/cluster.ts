@@ -58,7 +58,7 @@ const localSchema = z
       .optional()
       .describe(
         'How much a replica keeps of a part of its own when its exchange has ended; the rest is that of the run. 1 would keep all. ' +
-          'Default: 0.5 with overlap.',
+          'Default: 0.5 with overlap, our choice: docs/cluster.md has what others come to.',
       ),
     quantize: z
       .enum(['int8', 'int4'])
