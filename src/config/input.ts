@@ -1450,7 +1450,7 @@ export interface RunConfigInput {
              */
             overlap?: number;
             /**
-             * How much a replica keeps of a part of its own when its exchange has ended; the rest is that of the run. 1 would keep all. Default: 0.5 with overlap.
+             * How much a replica keeps of a part of its own when its exchange has ended; the rest is that of the run. 1 would keep all. Default: 0.5 with overlap, our choice: docs/cluster.md has what others come to.
              */
             mixing?: number;
             /**
