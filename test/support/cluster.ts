@@ -96,11 +96,14 @@ export class Cluster {
     this.folder = mkdtempSync(join(process.env.LOCKSTEP_SCRATCH ?? tmpdir(), 'cluster-'));
   }
 
-  /** Starts a run on a free port, or on `--port` of `args`. The coordinator does not compute unless `args` says so. */
-  coordinator(config: object, args: readonly string[] = []): Coordinator {
+  /**
+   * Starts a run on a free port, or on `--port` of `args`. The coordinator does not compute unless `args` says so.
+   * @param more variables of its environment
+   */
+  coordinator(config: object, args: readonly string[] = [], more?: NodeJS.ProcessEnv): Coordinator {
     const file = writeConfig(this.folder, 'run', config);
     const given = ['--out', join(this.folder, 'runs'), '--port', '0', '--threads', '0', '--token', clusterToken];
-    return this.#start<RunEvent>('coordinator', ['coordinator', file, ...given, ...args]);
+    return this.#start<RunEvent>('coordinator', ['coordinator', file, ...given, ...args], more);
   }
 
   /** Goes on with the cluster's only run. */

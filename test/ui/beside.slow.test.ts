@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 import { startLockstep } from '../support/cli.js';
 import { isFree } from '../support/cluster.js';
 import { newFolders, writeConfig } from '../support/folder.js';
+import { paced } from '../support/held.js';
 import { smallModel } from '../support/small.js';
 
 const newFolder = newFolders();
@@ -52,7 +53,9 @@ it.each(['SIGINT', 'SIGKILL'] as const)('a page is there until %s has ended the 
     ...smallModel,
     training: { epochs: 50_000, batchSize: 32 },
   };
-  const run = startLockstep(['train', writeConfig(folder, 'run', config), '--threads', '1', '--json', '--ui'], folder);
+  const args = ['train', writeConfig(folder, 'run', config), '--threads', '1', '--json', '--ui'];
+  // It rests, since it goes on while others compute: more than it takes for an epoch.
+  const run = startLockstep(args, folder, paced('"event":"epoch"', 20));
   let said = '';
   run.process.stderr!.on('data', (text: string) => {
     said += text;

@@ -12,6 +12,7 @@ import { Tab } from '../support/chromium.js';
 import { type Running, startLockstep } from '../support/cli.js';
 import { Cluster, type ClusterWorker, type Coordinator, urlOf } from '../support/cluster.js';
 import { temporaryFolder } from '../support/folder.js';
+import { paced } from '../support/held.js';
 import { skipIf } from '../support/skip-if.js';
 import { smallModel } from '../support/small.js';
 
@@ -19,6 +20,8 @@ const token = 'a token of tests';
 const markup = '<img src=x onerror=document.title=1>';
 const endless = 'long '.repeat(400);
 
+/** Rests, since the run goes on while others compute: more than it takes for an epoch. */
+const rests = paced('"event":"epoch"', 50);
 /** It would train for hours. */
 const config = {
   name: 'going',
@@ -75,7 +78,7 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
 
   beforeAll(async () => {
     writeEarlier(runs);
-    coordinator = cluster.coordinator(config);
+    coordinator = cluster.coordinator(config, [], rests);
     const url = await urlOf(coordinator);
     cluster.worker(url, { name: 'stays' });
     lost = cluster.worker(url, { name: 'goes' });
@@ -196,7 +199,7 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
     await shows(() => evaluate(`document.querySelector('.run-state').textContent`)).toBe('stopped');
     const last = coordinator!.of('end')[0];
     expect(last.interrupted).toBe(true);
-    resumed = startLockstep(['train', '--resume', going(), '--threads', '1', '--json'], cluster.folder);
+    resumed = startLockstep(['train', '--resume', going(), '--threads', '1', '--json'], cluster.folder, rests);
     await resumed.says('"event":"step"');
     await shows(() => evaluate(`document.querySelector('.run-state').textContent`)).toBe('running');
   });
