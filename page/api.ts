@@ -33,6 +33,8 @@ export interface Curve {
   readonly rows: number;
   readonly started: Value;
   readonly batchSize: Value;
+  /** Of the run, as its line in the list has it. */
+  readonly summary: Summary | null;
   readonly epochs: readonly {
     readonly epoch: number;
     readonly step: number;

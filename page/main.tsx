@@ -20,6 +20,12 @@ const inAddress = () => new URLSearchParams(location.hash.slice(1)).getAll('run'
 const isThere = (entry: readonly [string, Curve | undefined]): entry is readonly [string, Curve] =>
   entry[1] !== undefined;
 
+/** The list with what curves say of their runs. */
+const withSummaries = ({ runs, ...rest }: Runs, curves: ReadonlyMap<string, Curve>): Runs => ({
+  ...rest,
+  runs: runs.map((run) => ({ ...run, summary: curves.get(run.name)?.summary ?? run.summary })),
+});
+
 /** Calls of a function at most once an interval, and never while nobody sees the page: the last one always. */
 function useThrottled(work: () => void): () => void {
   const state = useRef<{ work: () => void; timer?: number; isWanted?: boolean }>({ work });
@@ -70,8 +76,13 @@ function App() {
       }
     };
     const found = await Promise.all(names.map(ask));
-    // Of steps that somebody has left meanwhile, nothing is shown.
-    return () => seen.current === range && setCurves((before) => new Map([...before, ...found].filter(isThere)));
+    return () => {
+      // Of steps that somebody has left meanwhile, nothing is shown.
+      if (seen.current !== range) return;
+      const curves = new Map(found.filter(isThere));
+      setCurves((before) => new Map([...before, ...found].filter(isThere)));
+      setRuns((before) => before && withSummaries(before, curves));
+    };
   };
   /** @param shows what else is to be seen then: all at once, since each change of the page costs */
   const list = async (shows?: Promise<() => unknown>) => {
@@ -92,8 +103,11 @@ function App() {
     const { change, grown } = changed.current;
     if (change.has('*') || (opened && change.has(opened))) setBeat((before) => before + 1);
     const names = drawn.filter((name) => grown.has(name) || grown.has('*'));
+    // Curves say how far their runs are: one question is enough.
+    const isAll = change.size === 0 && names.length > 0 && names.length === grown.size;
     for (const names of [change, grown]) names.clear();
-    void list(names.length > 0 ? fetchCurves(names) : undefined);
+    const shows = names.length > 0 ? fetchCurves(names) : undefined;
+    void (isAll ? shows?.then((show) => show()) : list(shows));
   });
   useEffect(() => {
     void (async () => {

@@ -1,4 +1,4 @@
-/** Reports of a folder, each in a frame that runs nothing and reaches nothing. */
+/** Reports of a folder, each in a frame that runs nothing, and loads and sends nothing. */
 import { useState } from 'preact/hooks';
 import { shownText } from './numbers';
 
@@ -8,6 +8,15 @@ export interface ReportsProps {
   readonly names: readonly string[];
   /** The one that is open at first. */
   readonly first?: string;
+}
+
+/** Keeps a frame as high as its report: up to what the style allows, and as high as that where it cannot be seen. */
+function showWhole(frame: HTMLIFrameElement): void {
+  const root = frame.contentDocument?.documentElement;
+  if (!root) return;
+  new ResizeObserver(() => {
+    frame.style.height = `${root.offsetHeight}px`;
+  }).observe(root);
 }
 
 export function Reports({ run, names, first }: ReportsProps) {
@@ -28,7 +37,8 @@ export function Reports({ run, names, first }: ReportsProps) {
       </div>
       {opened !== undefined && names.includes(opened) && (
         <iframe
-          sandbox=""
+          sandbox="allow-same-origin"
+          onLoad={({ currentTarget }) => showWhole(currentTarget)}
           title={`Report ${shownText(opened)}`}
           src={`/api/report?${new URLSearchParams({ run, name: opened })}`}
         />

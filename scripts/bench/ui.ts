@@ -33,7 +33,7 @@ export async function benchUi({ pairs, seconds, python }: UiBenchOptions): Promi
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   const own = writeManyRuns(folder);
   const files = python === undefined ? undefined : writeEventFiles(folder, python);
-  const tab = chromium ? await BrowserTab.open(join(folder, 'browser')) : undefined;
+  const tab = chromium ? await BrowserTab.open(join(folder, 'browser'), []) : undefined;
   const port = await freePort();
   try {
     const ours: Probe<PageMeasurement> = {

@@ -43,8 +43,15 @@ export class BrowserTab {
     });
   }
 
-  /** @param folder that the browser may fill */
-  static async open<Tab extends BrowserTab>(this: TabClass<Tab>, folder: string): Promise<Tab> {
+  /**
+   * @param folder that the browser may fill
+   * @param rooms of the protocol whose events are heard, which the browser pays for
+   */
+  static async open<Tab extends BrowserTab>(
+    this: TabClass<Tab>,
+    folder: string,
+    rooms = ['Page', 'Runtime', 'Log', 'Network'],
+  ): Promise<Tab> {
     const flags = [
       '--headless',
       '--no-sandbox',
@@ -62,7 +69,7 @@ export class BrowserTab {
     const { targetId } = await tab.send('Target.createTarget', { url: 'about:blank' });
     const { sessionId } = await tab.send('Target.attachToTarget', { targetId, flatten: true });
     tab.#session = sessionId;
-    for (const room of ['Page', 'Runtime', 'Log', 'Network']) await tab.send(`${room}.enable`);
+    for (const room of rooms) await tab.send(`${room}.enable`);
     return tab;
   }
 

@@ -17,9 +17,20 @@ export const pagePolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** A report has scripts of nobody, and no place of its own to reach from. */
-export const reportPolicy =
-  "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+/**
+ * A report has scripts of nobody, loads nothing and sends nothing. By itself it has no place of its own to reach from, either; in a frame of
+ * the page it has the page's, without which the page could not see how high it is.
+ */
+export const reportPolicy = (isFramed: boolean): string =>
+  [
+    isFramed ? 'sandbox allow-same-origin' : 'sandbox',
+    "default-src 'none'",
+    "style-src 'unsafe-inline'",
+    'img-src data:',
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'self'",
+  ].join('; ');
 
 const frame = `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Lockstep</title>

@@ -7,6 +7,9 @@ import { changedAt, differingKeys, type RunSummary, SummarizedRun } from './run-
 /** Keys of configs that a list shows. */
 const mostKeys = 8;
 const longestValue = 80;
+/** Runs that have changed in so many milliseconds are looked at each time, all others every so many looks. */
+const lately = 60_000;
+const rarely = 10;
 
 export interface ListedRun {
   readonly name: string;
@@ -21,14 +24,17 @@ interface KnownRun {
   readonly run: SummarizedRun;
   mark: string;
   curveMark: string;
+  /** When it was last seen to change. */
+  changed: number;
   isSummarized: boolean;
 }
 
-const unseen = { mark: '', curveMark: '', isSummarized: false };
+const unseen = { mark: '', curveMark: '', changed: 0, isSummarized: false };
 
 export class RunList {
   readonly folder: string;
   readonly #known = new Map<string, KnownRun>();
+  #looks = 0;
 
   constructor(folder: string) {
     this.folder = resolve(folder);
@@ -40,11 +46,11 @@ export class RunList {
     return this.#known.get(name)?.run.folder;
   }
 
-  /** The flat config of a run. */
-  async configOf(name: string) {
+  /** A run as it is now. */
+  async lookedAt(name: string): Promise<SummarizedRun | undefined> {
     const known = this.#known.get(name);
     await known?.run.update();
-    return known?.run.config;
+    return known?.run;
   }
 
   /** Newest first. */
@@ -66,19 +72,22 @@ export class RunList {
 
   /** Looks which runs have changed since the last look, but for their curves. @returns their names, new ones and those that are gone too */
   look(): string[] {
-    return [...this.#find(), ...this.#changedIn('mark')];
+    const isWhole = this.#looks++ % rarely === 0;
+    return [...this.#find(isWhole), ...this.#changedIn('mark', isWhole)];
   }
 
   /** Looks whose curves have changed since the last such look. */
   lookAtCurves(): string[] {
-    return this.#changedIn('curveMark');
+    return this.#changedIn('curveMark', true);
   }
 
-  #changedIn(which: 'mark' | 'curveMark'): string[] {
+  #changedIn(which: 'mark' | 'curveMark', isWhole: boolean): string[] {
     const changed: string[] = [];
     for (const [name, known] of this.#known) {
+      if (!isWhole && known[which] !== '' && Date.now() - known.changed > lately) continue;
       const mark = known.run[which];
       if (mark === known[which]) continue;
+      known.changed = known[which] === '' ? changedAt(known.run.folder) : Date.now();
       known[which] = mark;
       changed.push(name);
     }
@@ -95,9 +104,12 @@ export class RunList {
     }
   }
 
-  /** @returns the names of runs that are gone */
-  #find(): string[] {
-    const there = new Set(runNames(this.folder));
+  /**
+   * @param isWhole whether the runs that are known are looked at, too: whether they are runs still
+   * @returns the names of runs that are gone
+   */
+  #find(isWhole = true): string[] {
+    const there = new Set(runNames(this.folder, (name) => !isWhole && this.#known.has(name)));
     const gone = [...this.#known.keys()].filter((name) => !there.has(name));
     for (const name of gone) this.#known.delete(name);
     for (const name of there) {
@@ -108,13 +120,14 @@ export class RunList {
   }
 }
 
-/** Folders with a config in them. */
-function runNames(folder: string): string[] {
+/** Folders with a config in them. @param isKnown whether one was there already: it is not looked for again */
+function runNames(folder: string, isKnown: (name: string) => boolean): string[] {
+  const hasConfig = (name: string) => statSync(join(folder, name, configName), { throwIfNoEntry: false })?.isFile();
   try {
     return readdirSync(folder, { withFileTypes: true })
       .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
       .map(({ name }) => name)
-      .filter((name) => statSync(join(folder, name, configName), { throwIfNoEntry: false })?.isFile());
+      .filter((name) => isKnown(name) || hasConfig(name));
   } catch {
     // It may come yet: a run makes it.
     return [];

@@ -17,7 +17,7 @@ const mostRows = 600_000;
 const mostPoints = 4000;
 /** Milliseconds between two looks at the files, and how many of them make one at curves: to draw them takes from the run. */
 const interval = 500;
-const looksACurve = 4;
+const looksACurve = 10;
 
 export class RunRoutes {
   readonly #runs: RunList;
@@ -43,7 +43,9 @@ export class RunRoutes {
     if (path === '/api/runs') {
       return json(response, { folder: this.#runs.folder, ...this.#runs.list(), reports: reportsIn(this.#runs.folder) });
     }
-    if (path === '/api/report' && query.get('run') === '') return this.#report(this.#runs.folder, query, response);
+    if (path === '/api/report' && query.get('run') === '') {
+      return this.#report(this.#runs.folder, query, request, response);
+    }
     const folder = this.#runs.folderOf(query.get('run') ?? '');
     if (folder === undefined) return nothing(response);
     switch (path) {
@@ -51,19 +53,21 @@ export class RunRoutes {
         const columns = await this.#curves.of(join(folder, metricsName));
         const range = [numberOf(query, 'from', 0), numberOf(query, 'to', Number.MAX_SAFE_INTEGER)] as const;
         const points = Math.min(mostPoints, Math.max(3, numberOf(query, 'points', 800)));
-        const config = await this.#runs.configOf(query.get('run')!);
-        const batchSize = Number(config?.get('training.batchSize') ?? Number.NaN);
+        const run = await this.#runs.lookedAt(query.get('run')!);
+        const batchSize = Number(run?.config.get('training.batchSize') ?? Number.NaN);
         return json(response, {
           ...columns.draw(range, points),
           batchSize: Number.isFinite(batchSize) ? batchSize : null,
+          // So that a page that draws it need not ask for the list as well.
+          summary: run?.summary ?? null,
         });
       }
       case '/api/run': {
-        const config = await this.#runs.configOf(query.get('run')!);
-        return json(response, { ...(await runDetails(folder)), keys: Object.fromEntries(config ?? []) });
+        const run = await this.#runs.lookedAt(query.get('run')!);
+        return json(response, { ...(await runDetails(folder)), keys: Object.fromEntries(run?.config ?? []) });
       }
       case '/api/report':
-        return this.#report(folder, query, response);
+        return this.#report(folder, query, request, response);
       default:
         return nothing(response);
     }
@@ -87,10 +91,15 @@ export class RunRoutes {
     this.#streams.close();
   }
 
-  async #report(folder: string, query: URLSearchParams, response: ServerResponse): Promise<void> {
+  async #report(
+    folder: string,
+    query: URLSearchParams,
+    { headers }: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
     const report = await this.#reports.read(folder, query.get('name') ?? '');
     if (!report) return nothing(response);
-    response.setHeader('content-security-policy', reportPolicy);
+    response.setHeader('content-security-policy', reportPolicy(headers['sec-fetch-dest'] === 'iframe'));
     response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(report);
   }
 

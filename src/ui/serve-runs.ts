@@ -10,6 +10,8 @@ import { RunRoutes } from './run-routes.js';
 
 /** Connections at once; more are closed as they come. */
 const mostConnections = 256;
+/** Milliseconds that a connection stays open without a request: longer than between two that a page asks for curves. */
+const idle = 30_000;
 
 export interface ServeOptions {
   /** The folder that holds the runs' folders. */
@@ -58,7 +60,7 @@ export async function serveRuns({ folder, host, port, token }: ServeOptions): Pr
     return routes.read(pathname, searchParams, request, response);
   };
   const server = createServer(
-    { requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 5000 },
+    { requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: idle },
     (request, response) => {
       answer(request, response).catch(() => fail(response));
     },

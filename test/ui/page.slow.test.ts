@@ -69,6 +69,10 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
   const points = () =>
     evaluate<number>(`Number(document.querySelector('[data-title="Loss of steps"]')?.dataset.points ?? 0)`);
   const told = () => evaluate<string>(`document.querySelector('[data-title="Loss of steps"] [role=img]').ariaLabel`);
+  const frame = `(() => {
+    const { sandbox, clientHeight, contentDocument: { documentElement: root } } = document.querySelector('iframe');
+    return { sandbox: sandbox.value, blank: clientHeight - root.offsetHeight, title: root.ownerDocument.title };
+  })()`;
   const going = () => join(runs, readdirSync(runs).find((name) => name.startsWith('going-'))!);
   const press = async (key: string, code: number, characters?: string) => {
     const what = { key, code: key, windowsVirtualKeyCode: code };
@@ -105,6 +109,16 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
     expect(await evaluate('location.hash')).toBe('#run=going-1');
   });
 
+  it('hears again what goes on once it is seen again', async () => {
+    const hide = (isHidden: boolean) =>
+      evaluate(`Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'))`);
+    await hide(true);
+    const before = await points();
+    await hide(false);
+    await shows(points).toBeGreaterThan(before);
+  });
+
   it('names a worker that is lost', async () => {
     await lost!.kill();
     await shows(text).toMatch(/goes lost at step \d+/);
@@ -124,7 +138,8 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
     expect(await evaluate('document.querySelectorAll("img").length')).toBe(0);
     expect(await evaluate('document.title')).toBe('Lockstep');
     await click('report.html');
-    await shows(() => evaluate('document.querySelector("iframe").sandbox.length')).toBe(0);
+    // As high as it is, and not able to do anything.
+    await shows(() => evaluate(frame)).toMatchObject({ sandbox: 'allow-same-origin', blank: 0, title: '' });
     await evaluate(`[...document.querySelectorAll('select')].at(-1).focus()`);
     await evaluate(
       `(() => { const list = document.activeElement; list.value = 'going-1'; list.dispatchEvent(new Event('change', { bubbles: true })); })()`,
@@ -206,7 +221,12 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
 
   it('is the same after it is loaded again, and has never complained', async () => {
     const told = /^(Runtime\.(consoleAPICalled|exceptionThrown)|Log\.entryAdded)$/;
-    expect(tab!.events.filter(({ method }) => told.test(method!))).toEqual([]);
+    const complaints = tab!.events.filter(({ method }) => told.test(method!));
+    expect(complaints.map(({ params }) => params.entry?.text)).toEqual([
+      expect.stringMatching(
+        /^Blocked script execution in '[^']*report.html' because .* 'allow-scripts' permission is not/,
+      ),
+    ]);
     const asked = tab!.events.filter(({ method }) => method === 'Network.requestWillBeSent');
     const places = asked
       .map(({ params }) => new URL(params.request.url))
