@@ -1,7 +1,7 @@
 /**
  * `npm run build [-- --outDir DIR] [--changed]`: AssemblyScript kernels to dist/src/kernels/*.wasm, TypeScript to dist/, zod,
  * what a thread runs and what draws charts to one file each, the page of `lockstep ui` to dist/page/, commands and library to a few in dist/program/. With `--changed`, which tests use,
- * only what is older than its source, in a second and without a check of types. Declarations are those that users of the library meet.
+ * only what is older than its source, in a second and without a check of types; without it, nothing where all is as it was made. Declarations are those that users of the library meet.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,7 @@ import { dirname, join, posix, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { forgetBuilt, isBuilt, noteBuilt } from './built.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { resolve: find } = createRequire(import.meta.url);
@@ -268,6 +269,8 @@ function keepPublicTypes() {
 }
 
 async function buildAll() {
+  if (isBuilt(root, outDir)) return;
+  forgetBuilt(outDir);
   for (const folder of folders) rmSync(join(outDir, folder), { recursive: true, force: true });
   for (const name of Object.keys(kernels)) await compileKernels(name);
   // The package exports no path to its compiler except package.json, which stands beside bin/.
@@ -283,6 +286,7 @@ async function buildAll() {
   const check = [join(typescript, 'bin', 'tsc'), '-p', 'page'];
   process.exitCode ||= spawnSync(process.execPath, check, { cwd: root, stdio: 'inherit' }).status ?? 1;
   await bundlePage();
+  if (process.exitCode === 0) noteBuilt(root, outDir);
 }
 
 async function buildChanged() {
@@ -296,13 +300,19 @@ async function buildChanged() {
   const assembly = join(root, 'src', 'kernels', 'assembly');
   const changed = Math.max(...readdirSync(assembly).map((name) => changedAt(join(assembly, name))));
   for (const name of Object.keys(kernels)) {
-    if (changed > changedAt(join(outDir, 'src', 'kernels', `${name}.wasm`))) await compileKernels(name);
+    if (changed <= changedAt(join(outDir, 'src', 'kernels', `${name}.wasm`))) continue;
+    forgetBuilt(outDir);
+    await compileKernels(name);
   }
   const page = join(root, 'page');
   const pageChanged = Math.max(...readdirSync(page).map((name) => changedAt(join(page, name))));
-  if (pageChanged > changedAt(join(outDir, 'page', 'page.js'))) await bundlePage();
+  if (pageChanged > changedAt(join(outDir, 'page', 'page.js'))) {
+    forgetBuilt(outDir);
+    await bundlePage();
+  }
   const stale = [...compiled].filter(([file, source]) => changedAt(join(root, source)) > changedAt(join(outDir, file)));
   if (stale.length === 0) return;
+  forgetBuilt(outDir);
   const entryPoints = stale.map(([, source]) => join(root, source));
   const options = { outdir: outDir, outbase: root, format: 'esm', platform: 'node', sourcemap: true };
   await build({ entryPoints, ...options, plugins: [requires] });
