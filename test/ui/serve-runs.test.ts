@@ -64,7 +64,8 @@ const bearer = { authorization: `Bearer ${token}` };
 
 describe('curves', () => {
   it('are made small, with each extreme kept, and what is not finite as a gap', async () => {
-    const { step, series, notFinite, rows, epochs, batchSize } = await curveOf('points=100');
+    const { step, series, notFinite, rows, epochs, batchSize, summary } = await curveOf('points=100');
+    expect(summary).toMatchObject({ step: 5000, epoch: 1 });
     expect([step.length, series.loss.length, rows, batchSize]).toEqual([99, 99, 5000, 8]);
     expect([step.at(-1), series.loss.at(-1)]).toEqual([5000, expect.closeTo(Math.sin(4999 / 50), 6)]);
     expect(step).toEqual(step.toSorted((a: number, b: number) => a - b));
@@ -222,6 +223,10 @@ it('serves the page and reports so that nothing is loaded from elsewhere, and a 
   const report = await asked('api/report?run=a-1&name=report.html');
   expect(report.headers['content-security-policy']).toMatch(/^sandbox; default-src 'none';/);
   expect(report.headers['x-content-type-options']).toBe('nosniff');
+  const framed = await asked('api/report?run=a-1&name=report.html', { 'sec-fetch-dest': 'iframe' });
+  expect(framed.headers['content-security-policy']).toBe(
+    (report.headers['content-security-policy'] as string).replace('sandbox', 'sandbox allow-same-origin'),
+  );
   expect((await asked('api/report?run=a-1&name=config.yaml')).status).toBe(404);
   // What texts bring along is JSON to the page.
   const { headers, text } = await asked('api/run?run=a-1');
