@@ -191,3 +191,5 @@ export function clusterConflict({ allReduce, transport, compression, precision, 
 
 export type ClusterConfig = z.output<typeof clusterSchema>;
 export type SyncConfig = ClusterConfig['sync'];
+/** To what replicas round what they move by. */
+export type MovementPrecision = NonNullable<Exclude<SyncConfig, 'step'>['local']['quantize']>;

@@ -2,7 +2,7 @@
  * Rounds of local steps: each replica takes some optimizer steps on its own shards of the global batches before anything
  * crosses the network. Replicas are a matter of the config, as shards are: whoever computes one comes to the same bits.
  */
-import type { SyncConfig } from '../config/cluster.js';
+import type { MovementPrecision, SyncConfig } from '../config/cluster.js';
 import { usualMixing } from '../config/usual.js';
 import { ConfigError } from '../errors.js';
 import { grouped, plural } from '../ground/units.js';
@@ -28,7 +28,7 @@ export interface LocalRounds {
   /** How much a replica then keeps of a part of its own. */
   readonly mixing?: number;
   /** To what replicas round what they move by. */
-  readonly quantize?: Exclude<SyncConfig, 'step'>['local']['quantize'];
+  readonly quantize?: MovementPrecision;
 }
 
 /** Rows that a round may be made of: a worker is told all of its own in one message. */

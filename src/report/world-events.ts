@@ -1,5 +1,5 @@
 /** What a run over several workers tells besides: who joins, leaves and waits, and what each has done (events.ts has the rest). */
-import type { LocalRounds } from '../data/local-rounds.js';
+import type { MovementPrecision } from '../config/cluster.js';
 
 /** Once, when workers can join. */
 export interface ListeningEvent {
@@ -122,6 +122,6 @@ export interface SummaryEvent {
     replicas: number;
     parts: number;
     overlap: number;
-    quantize: NonNullable<LocalRounds['quantize']> | null;
+    quantize: MovementPrecision | null;
   } | null;
 }
