@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import type { Command } from 'commander';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { calibrateCommand } from '../../cli/calibrate.js';
 import { checkCommand } from '../../cli/check.js';
@@ -29,7 +29,6 @@ import { loadRunConfig } from '../../src/config/load-config.js';
 import * as errors from '../../src/errors.js';
 import { parseProjection } from '../../src/projection/parse.js';
 import { temporaryFolder } from '../support/folder.js';
-import { installInto, typeErrors } from '../support/installed.js';
 import { packageRoot } from '../support/package.js';
 import { allPages, anchorsOf, type Block, blocksOf, headingsOf, linksOf, textOf, userPages } from '../support/pages.js';
 
@@ -167,19 +166,6 @@ function launched(words: readonly string[]): readonly string[] {
 /** The words of a command line, as a shell has them. */
 const wordsOf = (line: string): string[] =>
   [...line.matchAll(/"([^"]*)"|\S+/g)].map(([word, quoted]) => quoted ?? word);
-
-describe('programs', () => {
-  const folder = temporaryFolder();
-  beforeAll(() => installInto(folder));
-
-  it('compile, those in JavaScript too', async () => {
-    const programs = blocks.filter(({ language }) => language === 'js' || language === 'ts');
-    const names = programs.map(({ page, line, language }) => `${posix.basename(page, '.md')}-${line}.${language}`);
-    for (const [i, { text }] of programs.entries()) writeFileSync(join(folder, names[i]), text);
-    expect(names.length).toBeGreaterThan(8);
-    expect(await typeErrors(folder, names, '--allowJs', '--checkJs', '--noImplicitAny', 'false')).toBe('');
-  });
-});
 
 describe('links', () => {
   it.each(allPages)('%s leads to files and headings that are there', (page) => {

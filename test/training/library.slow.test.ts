@@ -1,4 +1,4 @@
-/** The package as programs import it: the examples of the README and of docs/library.md as they stand there, and its types. */
+/** The package as programs import it: the examples of the README and of docs/library.md as they stand there. */
 import { execFile } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { execPath } from 'node:process';
 import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
 import { temporaryFolder } from '../support/folder.js';
-import { installInto, typeErrors } from '../support/installed.js';
+import { installInto } from '../support/installed.js';
 import { oneCore } from '../support/package.js';
 import { blocksOf } from '../support/pages.js';
 
@@ -92,39 +92,4 @@ it('a mistake is an error with a code, a problem and a remedy', () => {
     'true false LOCKSTEP_CONFIG',
     'traning: unknown key',
   ]);
-});
-
-it('is typed: what a config may say, and what an event holds', async () => {
-  const source = `
-    import { defineConfig, type LayerInput, type RunEvent, train } from 'lockstep';
-    const config = defineConfig({
-      data: { source: 'digits', examples: 100 },
-      model: { layers: ['flatten', { dense: { units: 'classes' } }] },
-      loss: 'sparseCategoricalCrossentropy',
-      optimizer: 'sgd',
-      training: { epochs: 1, batchSize: 10 },
-    });
-    const report = (event: RunEvent): void => { if (event.event === 'epoch') console.log(event.validation?.loss); };
-    export const hash: Promise<string> = train(config, { report }).then(({ sha256 }) => sha256);
-    // @ts-expect-error epochs is a number
-    defineConfig({ ...config, training: { epochs: 'one', batchSize: 10 } });
-    // @ts-expect-error there is no such option
-    train(config, { treads: 2 });
-    export const layers: LayerInput[] = [
-      'flatten',
-      { conv2d: { filters: 'classes', kernelSize: [3, 3], padding: 'same', name: 'c' } },
-      { add: { from: ['a', 'b'] } },
-      { bidirectional: { layer: { lstm: { units: 3, returnSequences: true } }, mergeMode: 'concat' } },
-      { rnn: { cell: [{ lstmCell: { units: 2 } }, { gruCell: { units: 2 } }] } },
-      { timeDistributed: { layer: { dense: { units: 'classes' } } } },
-      { Dense: { units: 3 } },
-      // @ts-expect-error dense has no such option
-      { dense: { unitz: 3 } },
-      // @ts-expect-error units is a number, or classes
-      { dense: { units: 'three' } },
-      // @ts-expect-error there is no such layer
-      { dens: { units: 3 } },
-    ];`;
-  writeFileSync(join(folder, 'typed.ts'), source);
-  expect(await typeErrors(folder, ['typed.ts'])).toBe('');
 });
