@@ -7,6 +7,7 @@ import type { CoordinateOptions } from '../coordinator/world/coordinate.js';
 import { loadRunConfig } from '../src/config/load-config.js';
 import { LockstepError, RunBusyError, RunCompleteError, WireError } from '../src/errors.js';
 import { Announcer } from '../src/launch/announcer.js';
+import { bindingWarning } from '../src/launch/binding.js';
 import { type Launch, rankName, rankText } from '../src/launch/launch.js';
 import { makeJobFolder } from '../src/launch/rendezvous.js';
 import type { EndEvent, Reporter, RunEvent } from '../src/report/events.js';
@@ -109,6 +110,8 @@ class Leader {
 
   async #train(job: JobStart | undefined, signal: AbortSignal): Promise<EndEvent | undefined> {
     const { file, resume, out, set } = this.#request;
+    const message = bindingWarning(this.#launch);
+    if (message !== undefined) this.#watch.report({ event: 'warning', message });
     const { coordinate, resumeCoordinating } = await import('../coordinator/world/coordinate.js');
     const { runOfJob } = await import('../coordinator/world/address.js');
     const options = this.#options(job, signal);

@@ -1,5 +1,7 @@
 /** `lockstep join`: a rank of a job that a scheduler or a message-passing library has started. Rank 0 coordinates, and all compute. */
 import { Command } from 'commander';
+import { inJob } from '../src/wire/mpi/mpi-library.js';
+import { leaveMpi } from '../src/wire/mpi/mpi-world.js';
 import { type JoinFlags, prepareRank } from './join-request.js';
 import { checkRunGiven } from './running.js';
 import { withConfig, withRunOptions, withShared } from './shared-options.js';
@@ -48,8 +50,10 @@ async function runJoin(file: string | undefined, flags: JoinFlags, command: Comm
   const { launch, request } = prepared;
   if (launch.rank === 0) {
     const { joinAsCoordinator } = await import('./join-coordinator.js');
-    return joinAsCoordinator(launch, request);
+    await joinAsCoordinator(launch, request);
+  } else {
+    const { joinAsWorker } = await import('./join-worker.js');
+    await joinAsWorker(launch, request);
   }
-  const { joinAsWorker } = await import('./join-worker.js');
-  return joinAsWorker(launch, request);
+  if (inJob()) leaveMpi();
 }

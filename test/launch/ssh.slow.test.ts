@@ -69,7 +69,7 @@ ssh.it('hosts of a file end with the bits of one machine, encrypted', async () =
 
 ssh.it('Ctrl-C ends all in good order', async () => {
   const { folder, running, isGone } = launched(['a slots=1', 'b slots=1'], ...long);
-  await running.says('a: 2/10000');
+  await running.says('a: 2/10,000');
   running.process.kill('SIGINT');
   const { code, stdout } = await running.finished;
   expect(code).toBe(130);
@@ -81,7 +81,7 @@ ssh.it('Ctrl-C ends all in good order', async () => {
 
 ssh.it('where it is killed, all end too', async () => {
   const { folder, running, isGone } = launched(['a slots=1', 'b slots=1'], ...long);
-  await running.says('a: 2/10000');
+  await running.says('a: 2/10,000');
   running.process.kill('SIGKILL');
   await running.finished;
   await eventually('all ranks have ended', isGone);

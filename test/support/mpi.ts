@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { mpiLibrary } from '../../src/wire/mpi/mpi-library.js';
 import { cliFile } from './package.js';
 import { patience } from './patience.js';
+import { besidePython } from './python.js';
 
 /** Why no library of MPI can be used here; undefined where one can. */
 export const withoutMpi = ((): string | undefined => {
@@ -25,6 +26,9 @@ export const withoutMpich =
   spawnSync('mpirun.mpich', ['--version']).status === 0
     ? undefined
     : 'needs MPICH (Debian: apt-get install --no-install-recommends mpich)';
+
+/** mpirun of Open MPI 5, as PyPI has it, which can go on without a rank that has died; undefined where there is none. */
+export const mpirun5 = besidePython('mpirun', /\(Open MPI\) 5\./);
 
 /**
  * Variables for a job of its own: a process of tests that has been part of a job, or of Slurm's, has those of that one, and mpirun would

@@ -4,6 +4,7 @@
  */
 import { randomFillSync } from 'node:crypto';
 import { ConfigError } from '../../errors.js';
+import { performLastActs } from '../../report/last-acts.js';
 import { launched, type MpiLibrary, mpiLibrary } from './mpi-library.js';
 
 /** MPI_THREAD_SERIALIZED: several threads call it, never two at a time. */
@@ -135,7 +136,24 @@ export function mpiWorld(): Promise<MpiWorld> {
   return joined;
 }
 
+/** For a process that has nothing left to do: one that died before all had met never comes, and the others would wait for it. */
+export function leaveMpi(): void {
+  if (joined && !here && outlivesRanks()) leaveWithout(mpiLibrary(), Number(process.exitCode ?? 0));
+}
+
+/**
+ * Whether the launcher lets ranks go on without others that have died (ULFM). Open MPI 5.0.11 may then wait for those in MPI_Init and in
+ * MPI_Finalize for ever, and takes an end without these for a good one.
+ */
+const outlivesRanks = (env: NodeJS.ProcessEnv = process.env): boolean => env.OMPI_MCA_mpi_ft_enable === '1';
+
+function leaveWithout(library: MpiLibrary, code: number): void {
+  performLastActs();
+  library.exit(code);
+}
+
 /** All processes of the job meet once more; one that failed does not, so that the launcher ends the others. */
 async function finalize(library: MpiLibrary, code: number): Promise<void> {
-  if (code === 0) await library.wait('MPI_Finalize');
+  if (outlivesRanks()) leaveWithout(library, code);
+  else if (code === 0) await library.wait('MPI_Finalize');
 }
