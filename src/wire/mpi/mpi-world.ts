@@ -4,7 +4,6 @@
  */
 import { randomFillSync } from 'node:crypto';
 import { ConfigError } from '../../errors.js';
-import { performLastActs } from '../../report/last-acts.js';
 import { launched, type MpiLibrary, mpiLibrary } from './mpi-library.js';
 
 /** MPI_THREAD_SERIALIZED: several threads call it, never two at a time. */
@@ -148,8 +147,9 @@ export function leaveMpi(): void {
 const outlivesRanks = (env: NodeJS.ProcessEnv = process.env): boolean => env.OMPI_MCA_mpi_ft_enable === '1';
 
 function leaveWithout(library: MpiLibrary, code: number): void {
-  performLastActs();
-  library.exit(code);
+  // After all others who have something to do then; Node itself would wait for the thread that is inside of MPI.
+  process.once('exit', () => library.exit(code));
+  process.exit(code);
 }
 
 /** All processes of the job meet once more; one that failed does not, so that the launcher ends the others. */
