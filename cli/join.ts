@@ -1,6 +1,5 @@
 /** `lockstep join`: a rank of a job that a scheduler or a message-passing library has started. Rank 0 coordinates, and all compute. */
 import { Command } from 'commander';
-import { inJob } from '../src/wire/mpi/mpi-library.js';
 import { leaveMpi } from '../src/wire/mpi/mpi-world.js';
 import { type JoinFlags, prepareRank } from './join-request.js';
 import { checkRunGiven } from './running.js';
@@ -55,5 +54,5 @@ async function runJoin(file: string | undefined, flags: JoinFlags, command: Comm
     const { joinAsWorker } = await import('./join-worker.js');
     await joinAsWorker(launch, request);
   }
-  if (inJob()) leaveMpi();
+  leaveMpi();
 }

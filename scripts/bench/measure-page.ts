@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrowserTab } from '../programs/browser-tab.js';
+import { startedBy } from '../programs/started-by.js';
 import { manyRuns } from './many-runs.js';
 import { MeasurementError } from './measurement.js';
 import { lockstepProgram } from './program.js';
@@ -34,9 +35,8 @@ const answerOf = async (url: string): Promise<any> => (await fetch(url)).json();
 
 /** Of a process and of those that it has started. */
 function megabytesOf(pid: number): number {
-  const own = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1000;
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
-  return children.reduce((sum, child) => sum + megabytesOf(Number(child)), own);
+  const own = (one: number) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${one}/status`, 'utf8'))![1]) / 1000;
+  return [pid, ...startedBy(pid)].reduce((sum, one) => sum + own(one), 0);
 }
 
 interface MeasuredServer {

@@ -17,6 +17,9 @@ const outerSchema = z.union([
   outerMapping,
 ]);
 
+/** To what replicas may round what they move by. */
+export const movementPrecisions = ['int8', 'int4'] as const;
+
 const localSchema = z
   .strictObject({
     steps: z.int().min(1).max(10_000).default(50).describe('Optimizer steps of a replica between two exchanges.'),
@@ -61,7 +64,7 @@ const localSchema = z
           'Default: 0.5 with overlap, our choice: docs/cluster.md has what others come to.',
       ),
     quantize: z
-      .enum(['int8', 'int4'])
+      .enum(movementPrecisions)
       .optional()
       .describe(
         'Rounds what each replica moves by, with error feedback, before it is sent: blocks of 32 numbers share a power of two as scale. ' +
@@ -191,5 +194,4 @@ export function clusterConflict({ allReduce, transport, compression, precision, 
 
 export type ClusterConfig = z.output<typeof clusterSchema>;
 export type SyncConfig = ClusterConfig['sync'];
-/** To what replicas round what they move by. */
-export type MovementPrecision = NonNullable<Exclude<SyncConfig, 'step'>['local']['quantize']>;
+export type MovementPrecision = (typeof movementPrecisions)[number];

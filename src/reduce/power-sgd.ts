@@ -11,7 +11,7 @@ import { AllReduce } from './all-reduce.js';
 import type { OwnSum } from './all-reduce-checks.js';
 import type { AllReduceOptions } from './all-reduce-options.js';
 import { type LowRankLayout, type LowRankMatrix, lowRankLayout } from './low-rank-layout.js';
-import { normBlocks, sumSquares, totalSquares } from './norm.js';
+import { squaresOf } from './norm.js';
 import { orthonormalize } from './orthonormal.js';
 import type { AllReducePlan } from './plan.js';
 import type { ParameterRange } from './shares.js';
@@ -54,7 +54,6 @@ export class PowerSgd {
   readonly #layout: LowRankLayout;
   readonly #kernels: UpdateKernels;
   readonly #stages: Readonly<Record<Stage, AllReduce>>;
-  readonly #normSums: Float64Array;
   #plan: AllReducePlan | undefined;
   /** Which of the error slabs counts; whether the other is that of the round under way. */
   #kept = 0;
@@ -71,7 +70,6 @@ export class PowerSgd {
       first: new AllReduce({ ...options, layout: first, total: places.first, firstSegment: firstSegments[0] }),
       second: new AllReduce({ ...options, layout: second, total: places.second, firstSegment: firstSegments[1] }),
     };
-    this.#normSums = new Float64Array(normBlocks(layout.trainable));
   }
 
   get bytesSent(): number {
@@ -257,8 +255,7 @@ export class PowerSgd {
       const [p, q] = [places.left + left * 4, places.second + right * 4];
       this.#kernels.lowRankAdd(total + offset * 4, p, q, rows, columns, rank, 1);
     }
-    sumSquares(this.#kernels, total, layout.trainable, 0, this.#normSums.length, this.#normSums);
-    return totalSquares(this.#normSums);
+    return squaresOf(this.#kernels, total, layout.trainable);
   }
 }
 

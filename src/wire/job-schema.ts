@@ -1,7 +1,7 @@
 /** The fields of a job and what each may be by itself; how they fit together is in job-check.ts. */
 import { z } from 'zod';
 import { augmentSchema } from '../config/augment.js';
-import { clusterSchema } from '../config/cluster.js';
+import { clusterSchema, movementPrecisions } from '../config/cluster.js';
 import { fieldName } from '../config/data-parts.js';
 import { optimizerSchema } from '../config/optimizer.js';
 import { kernelNames } from '../engine/onnx/kernel-calls.js';
@@ -156,7 +156,7 @@ export const jobSchema = z.strictObject({
       warmUpSteps: z.int().min(0),
       parts: z.int().min(2).max(256).optional(),
       overlap: z.int().min(1).max(10_000).optional(),
-      quantize: z.enum(['int8', 'int4']).optional(),
+      quantize: z.enum(movementPrecisions).optional(),
       clipNorm: z.number().positive().optional(),
     })
     .optional(),

@@ -1,14 +1,13 @@
 /** `lockstep join` under a real Open MPI: the bits of one process, and what Ctrl-C comes to, which leaves the ranks a second. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { beforeAll, expect } from 'vitest';
+import { startProgram } from '../support/cli.js';
 import { newFolders, writeConfig } from '../support/folder.js';
 import { freePort } from '../support/free-port.js';
 import { paced } from '../support/held.js';
-import { jobless, withoutMpirun } from '../support/mpi.js';
+import { jobless, killRank, withoutMpirun } from '../support/mpi.js';
 import { cliFile } from '../support/package.js';
 import { trained } from '../support/runs.js';
 import { skipIf } from '../support/skip-if.js';
@@ -36,39 +35,27 @@ beforeAll(async () => {
 });
 
 function mpirun(folder: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const child: ChildProcess = spawn(
+  return startProgram(
     'mpirun',
     ['--oversubscribe', '-np', '2', execPath, cliFile, 'join', '--threads', '1', '--timeout', '40', ...args],
+    folder,
     {
-      cwd: folder,
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: {
-        ...jobless(),
-        ...{ OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
-        XDG_CACHE_HOME: join(folder, 'cache'),
-        ...env,
-      },
+      ...jobless(),
+      ...{ OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
+      XDG_CACHE_HOME: join(folder, 'cache'),
+      ...env,
     },
   );
-  let said = '';
-  const waiting: { text: string; found: () => void }[] = [];
-  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-    for (const { text, found } of waiting) if (said.includes(text)) found();
-  });
-  const finished = once(child, 'close').then(([code]) => ({ code, said }));
-  const says = (text: string) => new Promise<void>((found) => waiting.push({ text, found }));
-  return { child, finished, says };
 }
 
 mpi.it('two ranks end with the bits of one process', async () => {
   const folder = newFolder();
-  const { code, said } = await mpirun(folder, [writeConfig(folder, 'run', config)]).finished;
-  expect(said).toContain(`parameters sha256: ${hash}`);
+  const { code, stdout } = await mpirun(folder, [writeConfig(folder, 'run', config)]).finished;
+  expect(stdout).toContain(`parameters sha256: ${hash}`);
   expect(code).toBe(0);
   // Its pipe is a terminal of no columns.
-  expect(said).not.toContain('\u001b');
-  expect(said).toContain('rank1.');
+  expect(stdout).not.toContain('\u001b');
+  expect(stdout).toContain('rank1.');
   expect(readdirSync(join(folder, 'runs'))).toEqual(['job-1']);
 });
 
@@ -76,12 +63,12 @@ mpi.it('after Ctrl-C the run goes on from a checkpoint, to the same bits', async
   const folder = newFolder();
   const first = mpirun(folder, [writeConfig(folder, 'run', long)], rests);
   await first.says('1/20');
-  first.child.kill('SIGINT');
+  first.process.kill('SIGINT');
   expect((await first.finished).code).not.toBe(0);
-  const { code, said } = await mpirun(folder, ['--resume', join('runs', 'job-1')]).finished;
+  const { code, stdout } = await mpirun(folder, ['--resume', join('runs', 'job-1')]).finished;
   expect(code).toBe(0);
-  expect(said).toMatch(/resumed +after step \d+/);
-  expect(said).toContain(`parameters sha256: ${hashOfLong}`);
+  expect(stdout).toMatch(/resumed +after step \d+/);
+  expect(stdout).toContain(`parameters sha256: ${hashOfLong}`);
 });
 
 mpi.it(
@@ -90,50 +77,43 @@ mpi.it(
     const folder = newFolder();
     const args = ['--coordinator', `127.0.0.1:${await freePort()}`, '--set', 'cluster.transport=mpi', '--steps', '20'];
     const token = { LOCKSTEP_TOKEN: 'a secret of the tests' };
-    const { code, said } = await mpirun(folder, [writeConfig(folder, 'run', config), ...args], token).finished;
-    expect(said).toContain('listening at mpi://');
+    const { code, stdout } = await mpirun(folder, [writeConfig(folder, 'run', config), ...args], token).finished;
+    expect(stdout).toContain('listening at mpi://');
     expect(code).toBe(0);
   },
 );
-
-/** Ends a rank as a crash does. */
-function kill(child: ChildProcess, rank: number): void {
-  const ranks = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ').map(Number);
-  const isIt = (pid: number) => readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`OMPI_COMM_WORLD_RANK=${rank}\0`);
-  process.kill(ranks.find(isIt)!, 'SIGKILL');
-}
 
 mpi.it.each(['star', 'mpi'])('a rank that is killed is named, and the run goes on (%s)', async (allReduce) => {
   const folder = newFolder();
   const sums = ['cluster.transport=mpi', `cluster.allReduce=${allReduce}`].flatMap((value) => ['--set', value]);
   const first = mpirun(folder, [writeConfig(folder, 'run', long), ...sums], rests);
   await first.says('1/20');
-  kill(first.child, 1);
-  const { code, said } = await first.finished;
+  killRank(first.process, 1);
+  const { code, stdout } = await first.finished;
   expect(code).not.toBe(0);
-  expect(said).toMatch(/rank1\.\S+ .*lost|rank 1 with PID/);
+  expect(stdout).toMatch(/rank1\.\S+ .*lost|rank 1 with PID/);
   // Sums by MPI have other bits: to go on is enough.
   const rest = allReduce === 'star' ? [] : ['--steps', '20'];
   const again = await mpirun(folder, ['--resume', join('runs', 'job-1'), ...rest]).finished;
   expect(again.code).toBe(0);
-  expect(again.said).toMatch(/resumed +after step \d+/);
-  if (allReduce === 'star') expect(again.said).toContain(`parameters sha256: ${hashOfLong}`);
+  expect(again.stdout).toMatch(/resumed +after step \d+/);
+  if (allReduce === 'star') expect(again.stdout).toContain(`parameters sha256: ${hashOfLong}`);
 });
 
 mpi.it('of a rank 0 that is killed nothing is left but its run', async () => {
   const folder = newFolder();
   const job = mpirun(folder, [writeConfig(folder, 'run', long)], rests);
   await job.says('1/20');
-  kill(job.child, 0);
+  killRank(job.process, 0);
   expect((await job.finished).code).not.toBe(0);
   expect(readdirSync(join(folder, 'runs'))).toEqual(['job-1']);
 });
 
 mpi.it('a job with bad input ends at once, says so, and leaves nothing', async () => {
   const folder = newFolder();
-  const { code, said } = await mpirun(folder, [writeConfig(folder, 'run', config), '--set', 'training.epochs=0'])
+  const { code, stdout } = await mpirun(folder, [writeConfig(folder, 'run', config), '--set', 'training.epochs=0'])
     .finished;
   expect(code).toBe(2);
-  expect(said).toMatch(/^error: training.epochs: 0/m);
+  expect(stdout).toMatch(/^error: training.epochs: 0/m);
   expect(readdirSync(join(folder, 'runs'))).toEqual([]);
 });

@@ -1,18 +1,14 @@
 /** `lockstep join` under a real Open MPI 5: the bits of one process, and a job that goes on without a rank that has died (ULFM). */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execPath } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect } from 'vitest';
 import type { RunEvent } from '../../src/report/events.js';
-import { eventOf, outcomesOf } from '../support/cli.js';
-import { eventually } from '../support/eventually.js';
+import { eventOf, outcomesOf, startProgram } from '../support/cli.js';
 import { newFolders, writeConfig } from '../support/folder.js';
 import { held } from '../support/held.js';
-import { mpiJobEnv, mpirun5 } from '../support/mpi.js';
+import { killRank, mpiJobEnv, mpirun5 } from '../support/mpi.js';
 import { cliFile, compiled } from '../support/package.js';
 import { trained } from '../support/runs.js';
 import { skipIf } from '../support/skip-if.js';
@@ -34,17 +30,8 @@ beforeAll(async () => {
 
 function started(folder: string, program: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const library = join(dirname(mpirun5!), '..', 'lib', 'libmpi.so.40');
-  const child = spawn(mpirun5!, program, {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...mpiJobEnv(), LOCKSTEP_MPI: library, XDG_CACHE_HOME: join(folder, 'cache'), ...env },
-  });
-  const output = { said: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output.said += text;
-  });
-  const finished = once(child, 'close').then(([code]) => ({ code, said: output.said }));
-  return { child, output, finished };
+  const all = { ...mpiJobEnv(), LOCKSTEP_MPI: library, XDG_CACHE_HOME: join(folder, 'cache'), ...env };
+  return startProgram(mpirun5!, program, folder, all);
 }
 
 mpi.it('a run goes on without a rank that is killed', async () => {
@@ -59,35 +46,20 @@ mpi.it('a run goes on without a rank that is killed', async () => {
     ],
     hold.env,
   );
-  await eventually('the first epoch', () => job.output.said.includes('"event":"epoch"'));
+  await job.says('"event":"epoch"');
   // All have met inside of MPI by now, mostly, which no event tells; where they have not, it ends as well.
   await sleep(700);
-  process.kill(rankOf(folder, 2), 'SIGKILL');
+  killRank(job.process, 2);
   hold.release();
-  const { code, said } = await job.finished;
+  const { code, stdout } = await job.finished;
   expect(code).toBe(0);
   // What other ranks say has their number.
-  const events = outcomesOf(said).filter((event) => !('rank' in event)) as RunEvent[];
+  const events = outcomesOf(stdout).filter((event) => !('rank' in event)) as RunEvent[];
   const lost = events.filter((event) => event.event === 'worker' && event.change === 'lost');
   expect(lost).toMatchObject([{ name: expect.stringMatching(/^rank2\./) }]);
   const end = eventOf(events, 'end');
   expect({ interrupted: end.interrupted, sha256: end.sha256 }).toEqual({ interrupted: false, sha256: hash });
 });
-
-/** The process that is a rank of the job which works in that folder. */
-function rankOf(folder: string, rank: number): number {
-  const pids = spawnedBy(process.pid);
-  const isIt = (pid: number) => {
-    const env = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
-    return env.includes(`OMPI_COMM_WORLD_RANK=${rank}`) && env.includes(`XDG_CACHE_HOME=${join(folder, 'cache')}`);
-  };
-  return pids.find(isIt)!;
-}
-
-function spawnedBy(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
-  return children.filter(Boolean).flatMap((child) => [Number(child), ...spawnedBy(Number(child))]);
-}
 
 mpi.it('says that mpirun binds a rank to a core, and the others are idle', async () => {
   const program = `
@@ -96,7 +68,7 @@ mpi.it('says that mpirun binds a rank to a core, and the others are idle', async
   `;
   const said = async (...options: string[]) => {
     const args = [...options, '-np', '1', execPath, '--input-type=module', '--eval', program];
-    return (await started(newFolder(), args).finished).said;
+    return (await started(newFolder(), args).finished).stdout;
   };
   const [bound, free] = await Promise.all([said('--bind-to', 'core'), said('--bind-to', 'none')]);
   expect(free).toBe('undefined');

@@ -25,14 +25,21 @@ export interface Running {
  * @param folder the process's current folder
  * @param more variables of its environment
  */
-export function startLockstep(args: readonly string[], folder: string, more: NodeJS.ProcessEnv = {}): Running {
+export const startLockstep = (args: readonly string[], folder: string, more: NodeJS.ProcessEnv = {}): Running =>
+  startProgram(execPath, [cliFile, ...args], folder, { ...process.env, ...more });
+
+/**
+ * @param folder the process's current folder
+ * @param env all of its environment
+ */
+export function startProgram(
+  program: string,
+  args: readonly string[],
+  folder: string,
+  env: NodeJS.ProcessEnv,
+): Running {
   // In a process group of its own, so that a test can see whether anything of it is left.
-  const child = spawn(execPath, [cliFile, ...args], {
-    cwd: folder,
-    detached: true,
-    timeout: patience,
-    env: { ...process.env, ...more },
-  });
+  const child = spawn(program, args, { cwd: folder, detached: true, timeout: patience, env });
   const output = { stdout: '', stderr: '' };
   const waiting: { text: string; times: number; found: () => void; missed: (reason: Error) => void }[] = [];
   const holds = (text: string, times: number) => output.stdout.split(text).length > times;

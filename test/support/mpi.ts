@@ -1,6 +1,8 @@
 /** MPI where tests run: whether there is one, what it is told, and jobs of several processes. */
-import { execFile, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { startedBy } from '../../scripts/programs/started-by.js';
 import { mpiLibrary } from '../../src/wire/mpi/mpi-library.js';
 import { cliFile } from './package.js';
 import { patience } from './patience.js';
@@ -50,6 +52,12 @@ const settings = {
 
 /** Variables for a job that a test starts. */
 export const mpiJobEnv = (): NodeJS.ProcessEnv => ({ ...jobless(), ...settings });
+
+/** Ends a rank as a crash does. @param mpirun that has started it, by itself or by a program of its own */
+export function killRank(mpirun: ChildProcess, rank: number): void {
+  const isIt = (pid: number) => readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`OMPI_COMM_WORLD_RANK=${rank}\0`);
+  process.kill(startedBy(mpirun.pid!).find(isIt)!, 'SIGKILL');
+}
 
 /** Makes this process a job by itself, once a line over MPI is opened. */
 export const beMpiJob = (): void => void Object.assign(process.env, settings);

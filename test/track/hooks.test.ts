@@ -13,7 +13,6 @@ import { sparkline } from '../../src/report/sparkline.js';
 import type { Hooks } from '../../src/track/hooks/hook-call.js';
 import { hooksTracker } from '../../src/track/hooks/hook-queue.js';
 import { temporaryFolder } from '../support/folder.js';
-import { patience } from '../support/patience.js';
 
 const folder = temporaryFolder();
 const told = join(folder, 'told.jsonl');
@@ -91,7 +90,7 @@ it('of best epochs that follow each other closely the newest is told, before the
   const best = (epoch: number) => ({ event: 'epoch', epoch, best: true }) as RunEvent;
   const tracker = hooksTracker({ timeout: 30, best: tell(file), end: tell(file) }, join(folder, 'run-1'), () => {});
   for (const epoch of [1, 2, 3]) tracker.report(best(epoch));
-  await expect.poll(() => existsSync(file), { timeout: patience }).toBe(true);
+  await expect.poll(() => existsSync(file)).toBe(true);
   for (const epoch of [4, 5, 6]) tracker.report(best(epoch));
   tracker.report({ event: 'end', interrupted: false } as RunEvent);
   await tracker.close();

@@ -63,7 +63,7 @@ class MpiCollective implements Collective {
   readonly #pending: Pending;
   #waiting: WaitingSum | undefined;
   /** Kept from being collected: MPI reads and writes there. */
-  #numbers: WebAssembly.Memory | undefined;
+  #memory: WebAssembly.Memory | undefined;
 
   constructor(world: MpiWorld) {
     this.#world = world;
@@ -78,12 +78,12 @@ class MpiCollective implements Collective {
   }
 
   async add(what: CollectiveSum, signal: AbortSignal): Promise<number> {
-    if (this.#numbers) {
+    if (this.#memory) {
       throw new WireError('a sum by MPI was asked for while another had not ended', 'start the job again');
     }
-    this.#numbers = what.memory;
+    this.#memory = what.memory;
     const squares = await (what.count < many ? this.#addFew(what, signal) : this.#addMany(what, signal));
-    this.#numbers = undefined;
+    this.#memory = undefined;
     return squares;
   }
 
