@@ -7,6 +7,7 @@ import type { Arrival, Visitors } from '../../src/wire/listen.js';
 import type { Hello } from '../../src/wire/messages.js';
 import type { Clock } from './clock.js';
 import type { JoinLimits } from './join-limits.js';
+import { sayGoodbye } from './remote.js';
 import { workerEvent } from './reports.js';
 import type { World } from './world.js';
 
@@ -97,9 +98,11 @@ export class Admission implements Visitors<'hello'> {
 
   #admit({ connection, hello, welcome }: Arrival<'hello'>): void {
     const { world, numerics, silence } = this.#options;
-    if (hello.numerics !== numerics.hash) this.#mix(hello);
+    if (world.ending === undefined && hello.numerics !== numerics.hash) this.#mix(hello);
     const place = world.place(hello);
     welcome(place.id, silence);
+    // Else it would wait for a coordinator that is about to be gone.
+    if (world.ending !== undefined) return void sayGoodbye(connection, world.ending);
     connection.watch(silence);
     world.join(hello, connection, place);
   }

@@ -49,6 +49,12 @@ const transferred: Readonly<Record<TransferKind, string>> = {
   replica: 'the state of a replica',
 };
 
+/** What a worker ends with, where it would otherwise come back. */
+export function sayGoodbye(connection: Connection, reason: string): Promise<void> {
+  connection.send({ kind: 'bye', reason });
+  return connection.close();
+}
+
 export class RemoteWorker implements Worker {
   readonly id: number;
   readonly name: string;
@@ -190,8 +196,7 @@ export class RemoteWorker implements Worker {
 
   /** The last thing that it hears, whatever it is being sent. */
   dismiss(reason: string): Promise<void> {
-    this.connection.send({ kind: 'bye', reason });
-    return this.connection.close();
+    return sayGoodbye(this.connection, reason);
   }
 
   /** The worker is lost: everything that it was asked for fails. */

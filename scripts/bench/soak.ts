@@ -45,6 +45,8 @@ interface Member {
   joined: boolean;
   /** Whether it takes part in steps. */
   active: boolean;
+  /** Whether it has said that it is done: from then on signals end it as they end any process. */
+  done: boolean;
   /** What it was told to do. */
   told?: 'leave' | 'die';
 }
@@ -210,10 +212,11 @@ class Soak {
     const args = ['worker', this.#url, '--token', token, '--threads', '1', '--name', name];
     const told = (event: WorkerProgramEvent) => {
       if (event.event === 'joined') member.joined = true;
+      if (event.event === 'end') member.done = true;
       if (event.event === 'error') this.#problems.push(`${name} failed: ${event.message}`);
     };
     const program = lockstep([...args, '--cache', join(this.#folder, 'cache')], this.#folder, told, eager);
-    const member: Member = { name, program, joined: false, active: false };
+    const member: Member = { name, program, joined: false, active: false, done: false };
     this.#members.push(member);
   }
 
@@ -235,11 +238,12 @@ class Soak {
     const late = setTimeout(() => {
       for (const { program } of this.#members) program.signal('SIGABRT');
     }, endLimit * 1000);
-    for (const { name, program, told, joined } of this.#members) {
+    for (const member of this.#members) {
+      const { name, program, told, joined } = member;
       if (!joined) program.signal('SIGTERM');
       const { code, signal, errors } = await program.ended;
-      // One that had not begun to listen to signals yet leaves by them.
-      if (told === 'die' || code === 0 || (!joined && signal === 'SIGTERM')) continue;
+      // One that does not listen to signals yet, or any more, leaves by them.
+      if (told === 'die' || code === 0 || ((!joined || member.done) && signal === 'SIGTERM')) continue;
       this.#problems.push(`${name} ended with ${signal ?? `exit code ${code}`}: ${errors}`);
     }
     clearTimeout(late);

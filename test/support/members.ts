@@ -1,4 +1,5 @@
 /** A world whose workers are at the ends of lines that the test holds. */
+import { Admission } from '../../coordinator/world/admission.js';
 import { JoinLimits } from '../../coordinator/world/join-limits.js';
 import type { OwnState } from '../../coordinator/world/own-state.js';
 import { Pace } from '../../coordinator/world/pace.js';
@@ -21,7 +22,7 @@ class FakeConnection {
   buffered = 0;
   readonly sent: Message[] = [];
   ended: 'closed' | 'refused' | 'broken' | undefined;
-  #handlers!: Handlers;
+  #handlers: Handlers | undefined;
 
   handle(handlers: Handlers): void {
     this.#handlers = handlers;
@@ -39,11 +40,11 @@ class FakeConnection {
 
   /** The worker says something. */
   async says(...messages: Message[]): Promise<void> {
-    for (const message of messages) if (!this.ended) this.#handlers.message(message);
+    for (const message of messages) if (!this.ended) this.#handlers?.message(message);
     await settled();
   }
   sends(frame: BlobFrame): void {
-    this.#handlers.blob(frame);
+    this.#handlers?.blob(frame);
   }
   async breaks(): Promise<void> {
     this.#end('broken', new WireError('connection lost', 'nothing'));
@@ -57,7 +58,7 @@ class FakeConnection {
   #end(how: NonNullable<FakeConnection['ended']>, error: WireError | undefined): void {
     if (this.ended) return;
     this.ended = how;
-    this.#handlers.closed(error);
+    this.#handlers?.closed(error);
   }
 }
 
@@ -121,8 +122,22 @@ export function newWorld(options: Partial<WorldOptions> = {}, prepare = async ()
     await joined.connection.says(applied(world.committed - 1));
     return joined;
   };
+  /** Asks to be let in. */
+  const arrive = (name: string, more: Partial<Hello> = {}) => {
+    const hello: Hello = { ...samples.hello, name, membership: name, ...more };
+    const connection = new FakeConnection();
+    const report = (event: RunEvent) => events.push(event);
+    const numerics = { engine: hello.engine, processor: 'any', hash: samples.hello.numerics };
+    const given = { world, limits: new JoinLimits(), numerics, allowMixedNumerics: true, silence: 5, report, clock };
+    new Admission(given).arrived({
+      connection: connection as unknown as Connection,
+      hello,
+      welcome: (id, silence) => connection.send({ kind: 'welcome', proof: samples.hello.proof, id, silence }),
+    });
+    return connection;
+  };
   const changes = () => events.flatMap((event) => (event.event === 'worker' ? `${event.name} ${event.change}` : []));
-  return { world, own, clock, events, synced, join, member, changes };
+  return { world, own, clock, events, synced, join, member, arrive, changes };
 }
 
 export const applied = (round: number): Message => ({

@@ -68,6 +68,17 @@ describe('a worker that joins', () => {
   });
 });
 
+describe('a worker that comes while the run ends', () => {
+  it('is told so, and does not come again', async () => {
+    const { world, arrive, events } = newWorld();
+    await world.close('the run is over');
+    const connection = arrive('late', { numerics: 'other bits' });
+    expect(connection.sent.slice(1)).toEqual([{ kind: 'bye', reason: 'the run is over' }]);
+    expect([connection.kinds[0], connection.ended]).toEqual(['welcome', 'closed']);
+    expect([world.workers, events]).toEqual([[], []]);
+  });
+});
+
 describe('a worker that is lost', () => {
   it('fails what it was asked for, and is told of', async () => {
     const { world, member, events } = newWorld();
