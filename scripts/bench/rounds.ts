@@ -29,14 +29,16 @@ export class Measured {
 }
 
 /**
- * Measures each probe once a round, in the order given; what is measured in fewer rounds is, in the first ones.
+ * Measures each probe once a round, in the order given and, every other round, from the last to the first: none is always behind the
+ * same one. What is measured in fewer rounds is, in the first ones.
  * @throws MeasurementError
  */
 export async function playRounds(pairs: number, probes: readonly Probe[]): Promise<Measured> {
   const measured = new Measured();
   const different = [...new Map(probes.map((probe) => [probe.key, probe])).values()];
   for (let round = 1; round <= pairs; round++) {
-    for (const [i, probe] of different.entries()) {
+    const turns = round % 2 === 1 ? different : different.toReversed();
+    for (const [i, probe] of turns.entries()) {
       if (round > (probe.rounds ?? pairs)) continue;
       process.stderr.write(`round ${round} of ${pairs}, ${i + 1} of ${different.length}: ${probe.key}\n`);
       measured.add(probe, await probe.measure());

@@ -14,6 +14,7 @@ import { machine } from './table.js';
 export interface UiBenchOptions {
   /** Of the run that is watched; the page is measured in at most three. */
   readonly pairs: number;
+  /** Of a fifth of a measurement of that run: what trackers do every 5 s is to count as often as in a run of hours. */
   readonly seconds: number;
   /** A Python that has TensorBoard; without one there is nothing beside the page. */
   readonly python: string | undefined;
@@ -46,7 +47,8 @@ export async function benchUi({ pairs, seconds, python }: UiBenchOptions): Promi
     };
     const watched = (key: string, isWatched: boolean) => ({
       key,
-      measure: () => measureWatched({ seconds, folder, watched: isWatched ? { tab, metricsPort: port } : undefined }),
+      measure: () =>
+        measureWatched({ seconds: 5 * seconds, folder, watched: isWatched ? { tab, metricsPort: port } : undefined }),
     });
     const [without, withAll] = [watched('mlp-small', false), watched('mlp-small, watched', true)];
     const measured = await playRounds(pairs, [ours, ...(files ? [theirs] : []), without, withAll]);
