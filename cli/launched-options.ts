@@ -18,8 +18,7 @@ export interface LaunchedFlags extends Omit<JoinFlags, 'rank' | 'size'> {
 
 const makers = {
   nodes: () => new Option('--nodes <n>', 'how many nodes there are to be, a rank on each').makeOptionMandatory(),
-  cpus: () =>
-    new Option('--cpus <n>', 'cores of each rank (default: 4 on Kubernetes, what Slurm has by default there)'),
+  cpus: () => new Option('--cpus <n>', 'cores of each rank (default: what Slurm gives; on Kubernetes 4)'),
   chdir: () => new Option('--chdir <folder>', 'folder of each host in which the ranks start (default: this one)'),
   command: () =>
     new Option(

@@ -43,8 +43,8 @@ export async function runProgram(args: readonly string[]): Promise<void> {
   const name = args[0] ?? '';
   const wanted = Object.hasOwn(loaders, name) ? [loaders[name]] : Object.values(loaders);
   for (const load of wanted) {
-    const command = (await load()).exitOverride().copyInheritedSettings(program);
-    for (const inner of command.commands) inner.exitOverride().copyInheritedSettings(program);
+    const command = settled(await load(), program, 'lockstep');
+    for (const inner of command.commands) settled(inner, program, `lockstep ${command.name()}`);
     program.addCommand(command);
   }
   try {
@@ -55,3 +55,10 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   }
 }
+
+/** A command as all are. @param parent what is typed before its name */
+const settled = (command: Command, program: Command, parent: string): Command =>
+  command
+    .exitOverride()
+    .copyInheritedSettings(program)
+    .showHelpAfterError(`(${parent} ${command.name()} --help shows its options)`);

@@ -84,7 +84,7 @@ const makers: Readonly<Record<keyof SharedFlags, () => Option>> = {
   out: option('--out <dir>', "folder that receives the run's or report's own (default: runs)"),
   token: option(
     '--token <token>',
-    'what workers must know to join (default: $LOCKSTEP_TOKEN, else a random one of the coordinator)',
+    'what workers must know to join (default: $LOCKSTEP_TOKEN; a coordinator without one makes one up)',
   ),
   tlsCa: option('--tls-ca <file>', 'for wss://: the only authority, or certificate, that is trusted, in PEM'),
   tlsCert: option('--tls-cert <file>', 'certificate in PEM, for wss://'),

@@ -81,7 +81,7 @@ function Actions({ run, state }: Pick<RunPanelProps, 'run' | 'state'>) {
       <p>
         State: <b class="run-state">{state ?? '…'}</b>
         {state === 'stopped' || state === 'broken off'
-          ? '. It goes on with: npx lockstep train --resume, and its folder'
+          ? '. It goes on with: npx lockstep train --resume (over several machines coordinator --resume), and its folder'
           : ''}
       </p>
       {state === 'running' && (

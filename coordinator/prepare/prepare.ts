@@ -57,12 +57,14 @@ export interface PrepareOptions extends FolderOptions {
  * @param parameters initial slab
  * @param unwritten told what of the trace cannot be written
  * @param report told what happens to workers
+ * @param signal ends the run, whoever asks for it
  */
 export type StartTrainer = (
   options: TrainingOptions,
   parameters: Float32Array,
   unwritten: Unwritten,
   report: Reporter,
+  signal: AbortSignal | undefined,
 ) => Promise<Trainer>;
 
 export interface PreparedRun {
@@ -159,7 +161,7 @@ async function undo(cleanups: (() => void | Promise<void>)[]): Promise<void> {
 async function prepareSteps(
   config: RunConfig,
   dataset: Dataset,
-  { threads, report, start, allowMixedNumerics }: PrepareOptions,
+  { threads, report, start, signal, allowMixedNumerics }: PrepareOptions,
   unwritten: Unwritten,
 ) {
   const { splits, encoding } = dataset;
@@ -207,7 +209,7 @@ async function prepareSteps(
     largestEvaluation: Math.max(...evaluated.map(({ length }) => length)),
   };
   const tokens = await tokensPerExample(dataset);
-  const trainer = await start(trainingOptions, initialParameters(step), unwritten, report);
+  const trainer = await start(trainingOptions, initialParameters(step), unwritten, report, signal);
   return { step, metrics, examples, decided, engine, buckets, geometry, tokensPerExample: tokens, trainer };
 }
 

@@ -86,9 +86,9 @@ function run(
   const minimum = minimumOf(options.minWorkers, threads);
   const minimumLater = threads > 0 && (options.minWorkers === undefined || options.arrival) ? 0 : minimum;
   const { host, port, token } = { ...defaultAddress, ...before, ...defined(options) };
-  const { signal, tls, trace, allowMixedNumerics = false, ledger = false } = options;
+  const { tls, trace, allowMixedNumerics = false, ledger = false } = options;
   const { transport = transportNamed(config.cluster.transport), arrival, job } = options;
-  const start: StartTrainer = (poolOptions, parameters, unwritten, report) =>
+  const start: StartTrainer = (poolOptions, parameters, unwritten, report, signal) =>
     startCluster(poolOptions, parameters, {
       threads,
       workers: { first: minimum, later: minimumLater, arrival },

@@ -75,6 +75,9 @@ export async function startCluster(
   }
 }
 
+/** Seconds that the end of a run waits for workers who are about to join, to tell them. */
+const joiningPatience = 1;
+
 type OwnPool = ThreadPool<RoundOptions> | ThreadPool<UpdateOptions>;
 
 async function start(
@@ -186,7 +189,7 @@ async function open(
     async close(reason) {
       sharding?.close();
       await world.close(choices.signal?.aborted ? 'the run was stopped' : reason);
-      await listener.close();
+      await listener.close(joiningPatience);
       trace?.close();
       await pool.close();
     },

@@ -11,7 +11,7 @@ const noBreak = '\ue000';
 /** An indent, or a title and the gap behind it, with their colours. */
 const lead = /^ *(?:\S.*? {2}(?: |\p{Cc}\[\d+m)*)?/u;
 /** A line that is copied into a shell, also behind words such as "go on with:". */
-const command = /^(?:[^:]*: | *)(?:.* \| )?lockstep /;
+const command = /^(?:[^:]*: | *)(?:.* \| )?(?:npx )?lockstep /;
 
 /** Columns of a terminal; elsewhere lines may have any length. One of no columns, as under `mpirun`, is no terminal. */
 export const terminalColumns = (stream: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }): number =>

@@ -104,6 +104,6 @@ function assertProof(given: Uint8Array, expected: Uint8Array): void {
   if (timingSafeEqual(given, expected)) return;
   throw new RefusedError(
     'the two sides do not have the same token',
-    'start the worker with the token of the command that the coordinator prints, between quotes',
+    'start the worker with the --token of the command that the coordinator prints, or with LOCKSTEP_TOKEN set to it',
   );
 }

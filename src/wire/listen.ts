@@ -1,4 +1,5 @@
 /** Where others connect: workers to the coordinator, or peers to a worker. Gives away only connections that know the token. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError, type LockstepError, WireError } from '../errors.js';
 import type { Connection, Ending } from './connection.js';
 import { FramedConnection } from './framed-connection.js';
@@ -40,8 +41,11 @@ export interface Listener {
   readonly port: number;
   /** Whether only this machine can connect. */
   readonly isLocal: boolean;
-  /** Closes all its connections too; resolves when they are gone. */
-  close(): Promise<void>;
+  /**
+   * Closes all its connections too; resolves when they are gone.
+   * @param patience seconds in which those who are about to say who they are may, and be answered; 0 unless given
+   */
+  close(patience?: number): Promise<void>;
 }
 
 /**
@@ -69,7 +73,12 @@ export async function listen<K extends Greeting>(
   };
   const failed = (error: LockstepError) => visitors.refused(error);
   const door = await transport.accept({ address, port, tls, patience }, { came, failed });
-  const close = async () => {
+  const close = async (patience = 0) => {
+    if (patience > 0)
+      await Promise.race([
+        Promise.all([...connections].map(({ gone }) => gone)),
+        sleep(patience * 1000, undefined, { ref: false }),
+      ]);
     const closed = door.close();
     for (const connection of connections) void connection.close();
     await closed;

@@ -110,6 +110,15 @@ describe('text of wide characters', () => {
     expect(wrapLines(words, 20)).toContain('95 %');
   });
 
+  it('stays a command where it is one, with each option beside its value', () => {
+    const join = `  npx lockstep worker wss://192.0.2.2:7661 --token ${'k'.repeat(32)} --tls-ca <certificate>`;
+    for (const columns of [40, 60, 80]) {
+      const lines = wrapLines(join, columns).split(' \\\n');
+      expect(lines.map((line) => line.trim()).join(' ')).toBe(join.trim());
+      expect(lines.slice(1).every((line) => line.startsWith('    --'))).toBe(true);
+    }
+  });
+
   it('is broken before it is wider than the terminal', () => {
     const words = Array.from({ length: 12 }, () => 'ねこのなまえ').join(' ');
     const lines = wrapLines(`title  ${words}`, 40).split('\n');

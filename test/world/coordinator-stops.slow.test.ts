@@ -6,6 +6,7 @@ import { resume, train } from '../../coordinator/local/train.js';
 import { coordinate, resumeCoordinating } from '../../coordinator/world/coordinate.js';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import type { EndEvent } from '../../src/report/events.js';
+import { requestOf } from '../../src/report/run-request.js';
 import { eventOf } from '../support/cli.js';
 import { type Cluster, type Coordinator, type Host, isFree, urlOf, withCluster } from '../support/cluster.js';
 import { FaultProxy } from '../support/fault-proxy.js';
@@ -68,6 +69,17 @@ describe('a coordinator that is stopped', () => {
       expect(outcomeOf(await resume(cluster.run, { threads: 1 }))).toEqual(undisturbed);
     });
   });
+
+  it('for somebody who looks on ends its wait for workers too, and tells them so', () =>
+    withCluster(async (cluster) => {
+      const host = cluster.host(config, { minWorkers: 2 });
+      const worker = cluster.guest(await urlOf(host), 'only');
+      await host.until('waiting', ({ present }) => present === 1);
+      requestOf(cluster.run, 'stop');
+      expect(await host.ended).toBe(0);
+      expect(eventOf(host.events, 'end')).toMatchObject({ interrupted: true });
+      expect(await worker.until('end')).toMatchObject({ reason: 'the run was stopped', steps: 0 });
+    }));
 
   it('while it trains leaves a run that goes on over workers and on one machine alike', async () => {
     await withCluster(async (cluster) => {

@@ -67,6 +67,18 @@ describe('a listener', () => {
     await expect.poll(() => refusals).toEqual([versions]);
   });
 
+  it('hears out, as it closes, who is about to say who it is, and no others', async () => {
+    const { url, listener, refusals } = await host();
+    const { socket, answers, closed } = await challenged(url);
+    const silent = await challenged(url);
+    const gone = listener.close(0.5);
+    socket.send(encodeControl({ ...samples.hello, protocol: protocolVersion + 7 }));
+    await Promise.all([closed, silent.closed, gone]);
+    expect(messagesIn(answers)[1]).toMatchObject({ kind: 'refused' });
+    expect(messagesIn(silent.answers)).toHaveLength(1);
+    expect(refusals[0]).toMatch(/version/);
+  });
+
   it('refuses an overheard hello', async () => {
     const { url, refusals } = await host();
     const overheard = later<Buffer>();
