@@ -75,7 +75,8 @@ export async function compare(places: readonly string[], options: CompareOptions
         const other = { name: place, ...evaluated };
         return { model: evaluated.located.path, differences: await differencesFrom(one, own, other, options) };
       };
-      found.push(await evaluateExamples(place, { ...options, overrides }, compared, { expect: expect(place) }));
+      const besides = { expect: expect(place), looksLast: true };
+      found.push(await evaluateExamples(place, { ...options, overrides }, compared, besides));
     }
     const { confidence, resamples } = first.config.evaluation;
     const verdicts = verdictsOf(
@@ -92,7 +93,7 @@ export async function compare(places: readonly string[], options: CompareOptions
       models: found.map(({ model }, i) => ({ model, differences: verdicts[i] })),
     };
   };
-  return evaluateExamples(baseline, options, use, { expect: expect(baseline) });
+  return evaluateExamples(baseline, options, use, { expect: expect(baseline), looksLast: true });
 }
 
 /** Which of the places is the baseline, and what is left. */

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { loadRunConfig, namesCode } from '../../src/config/load-config.js';
 import type { ModelConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run-config.js';
-import { type Encoding, targetEncoding } from '../../src/data/encoding.js';
 import type { Dataset, Splits } from '../../src/data/examples.js';
 import { evaluationBatch } from '../../src/data/geometry.js';
 import { closeExamples } from '../../src/data/row-writer.js';
@@ -15,10 +14,8 @@ import type { MetricResults } from '../../src/evaluate/output-metrics.js';
 import { type HeadMetrics, RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { sha256 } from '../../src/ground/checksum.js';
 import { bytesText, plural } from '../../src/ground/units.js';
-import { probabilityMisfit } from '../../src/metrics/probabilities.js';
 import { readModelFile } from '../../src/model/files/model-file.js';
 import type { TargetDecision } from '../../src/model/files/save-decision.js';
-import { lossName } from '../../src/model/target-range.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { EvaluationOptions } from '../../src/pool/pool-options.js';
 import { threadsOf } from '../../src/pool/thread-count.js';
@@ -28,11 +25,11 @@ import { decidedHeads, keepingAll } from '../prepare/check-decision.js';
 import { checkIds } from '../prepare/check-ids.js';
 import { checkMetrics } from '../prepare/check-metrics.js';
 import { numericHeads, probableHeads } from '../prepare/head-kinds.js';
-import { type AskedTarget, askedTargets, metricSpecs, stepSpec } from '../prepare/specs.js';
+import { askedTargets, metricSpecs, stepSpec } from '../prepare/specs.js';
 import { type ChosenData, chooseData, type EvaluateOptions } from './evaluated-data.js';
 import { engineFor } from './evaluation-engine.js';
 import { choiceOf, type LocatedModel, locateModel, runAround } from './locate.js';
-import { assignWeights, makerOf, readEncoding } from './saved-model.js';
+import { assignWeights, makerOf, readEncoding, withSavedDecisions } from './saved-model.js';
 import { type ToldApart, toldApart } from './slice-columns.js';
 import { warnOfOtherSplit } from './split-warning.js';
 import { guardTest, type TestGuard } from './test-guard.js';
@@ -78,6 +75,8 @@ interface Besides {
   also?(chosen: ChosenData, config: RunConfig): readonly Int32Array[];
   /** Whether outputs and targets of all examples are to be kept, whatever the config asks for. */
   readonly keeps?: boolean;
+  /** Whether it is a look at the test split only where `use` comes to a result, by which alone anybody sees anything; `looks` is then left out. */
+  readonly looksLast?: boolean;
   /** Refuses what the model cannot be asked for: before it is evaluated, and so before its test split is opened. */
   expect?(metrics: RunMetrics, config: RunConfig): void;
 }
@@ -92,7 +91,7 @@ export async function evaluateExamples<Result>(
   place: string,
   options: EvaluateOptions,
   use: (evaluated: EvaluatedExamples) => Promise<Result>,
-  { also = () => [], keeps = false, expect = () => {} }: Besides = {},
+  { also = () => [], keeps = false, looksLast = false, expect = () => {} }: Besides = {},
 ): Promise<Result> {
   return withChosen(place, options, async ({ located, config, chosen, guard }) => {
     const told = toldApart(config, chosen, options);
@@ -100,8 +99,10 @@ export async function evaluateExamples<Result>(
     const isKept = keeps || resamples > 0 || gallery > 0 || told.slicings.length > 0;
     const asked = { ...chosen, also: also(chosen, config), isKept, expect };
     const measured = await measure(located, config, asked, options);
-    const looks = guard.looked(chosen.split);
-    return use({ located, config, ...chosen, ...told, ...measured, looks, isSealed: guard.isClosed });
+    const looks = looksLast ? undefined : guard.looked(chosen.split);
+    const result = await use({ located, config, ...chosen, ...told, ...measured, looks, isSealed: guard.isClosed });
+    if (looksLast) guard.looked(chosen.split);
+    return result;
   });
 }
 
@@ -205,20 +206,6 @@ interface AskedEvaluation {
   readonly fits?: boolean;
 }
 
-/** Outputs read as it was saved with the model, where they are classes still. */
-function withDecisions(
-  heads: readonly HeadMetrics[],
-  targets: readonly AskedTarget[],
-  encoding: Encoding | undefined,
-): readonly HeadMetrics[] {
-  return heads.map((head, i) => {
-    const { column, loss, survey } = targets[i];
-    const { decision, outputs } = encoding ? targetEncoding(encoding, column) : {};
-    if (!decision || probabilityMisfit(head, lossName(loss), survey)) return head;
-    return { ...head, decision, kind: head.kind ?? outputs?.kind };
-  });
-}
-
 /**
  * Starts threads that evaluate a model.
  * @param use called while they run, with the slab of the model's parameters, and what outputs are
@@ -246,7 +233,7 @@ export async function withPool<Result>(
   const read = metricSpecs(targets, dataset, step);
   checkMetrics(targets, read, warn);
   const largest = Math.max(...all.map(({ length }) => length));
-  const heads = fits ? keepingAll(read) : withDecisions(read, targets, await readEncoding(located.path));
+  const heads = fits ? keepingAll(read) : withSavedDecisions(read, targets, await readEncoding(located.path));
   const probable = fits ? decidedHeads(config, targets, read, largest, warn) : probableHeads(targets, heads);
   const told = { probable, numeric: numericHeads(targets, heads) };
   const metrics = isKept && !fits ? keeping(heads, largest, warn) : heads;

@@ -7,10 +7,12 @@ import tfl = require('@tensorflow/tfjs-layers');
 import { loadRunConfig } from '../../src/config/load-config.js';
 import type { ModelConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run-config.js';
-import { type Encoding, encodingSchema } from '../../src/data/encoding.js';
+import { type Encoding, encodingSchema, targetEncoding } from '../../src/data/encoding.js';
 import { ModelError } from '../../src/errors.js';
+import type { HeadMetrics } from '../../src/evaluate/run-metrics.js';
 import { readJsonFile } from '../../src/ground/json-file.js';
 import { statusOf } from '../../src/ground/status.js';
+import { probabilityMisfit } from '../../src/metrics/probabilities.js';
 import { createModel } from '../../src/model/build/create.js';
 import { countWeights } from '../../src/model/build/declared-size.js';
 import { type LayerWeight, modelWeights } from '../../src/model/build/layer-weights.js';
@@ -18,7 +20,9 @@ import { readModelFile, type SavedWeights } from '../../src/model/files/model-fi
 import { modelOfTopology } from '../../src/model/files/model-from-json.js';
 import { encodingFile } from '../../src/model/files/save.js';
 import { keepMasks } from '../../src/model/forward.js';
+import { lossName } from '../../src/model/target-range.js';
 import type { HookSlot } from '../../src/model/tfjs/hooks.js';
+import type { AskedTarget } from '../prepare/specs.js';
 import { type LocatedModel, runAround } from './locate.js';
 import { type Signature, signatureOf, trainedShape } from './signature.js';
 
@@ -146,5 +150,19 @@ export async function readEncoding(path: string): Promise<Encoding | undefined> 
     remedy: 'copy it again from the model that was saved',
     whereMissing: 'check its rights',
     asWritten: true,
+  });
+}
+
+/** Outputs read as it was saved with the model, where they are classes still. */
+export function withSavedDecisions(
+  heads: readonly HeadMetrics[],
+  targets: readonly AskedTarget[],
+  encoding: Encoding | undefined,
+): readonly HeadMetrics[] {
+  return heads.map((head, i) => {
+    const { column, loss, survey } = targets[i];
+    const { decision, outputs } = encoding ? targetEncoding(encoding, column) : {};
+    if (!decision || probabilityMisfit(head, lossName(loss), survey)) return head;
+    return { ...head, decision, kind: head.kind ?? outputs?.kind };
   });
 }

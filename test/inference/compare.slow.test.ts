@@ -7,6 +7,7 @@ import { type ComparisonResult, compare } from '../../coordinator/inference/comp
 import { evaluate } from '../../coordinator/inference/evaluate.js';
 import type { LockstepError } from '../../src/errors.js';
 import type { Metrics } from '../../src/report/events.js';
+import { looksAt } from '../../src/report/looks.js';
 import { lockstepServed } from '../support/cli.js';
 import { lcg } from '../support/engines.js';
 import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
@@ -121,6 +122,8 @@ describe('runs are not compared', () => {
   };
 
   it('on other examples, which the message tells apart', async () => {
+    const looks = () => [runs.good, runs.other].map((run) => looksAt(run).count);
+    const before = looks();
     const { code, stderr } = await served('compare', runs.good, runs.other);
     expect(code).toBe(2);
     expect(stderr.replaceAll(/\s+/g, ' ')).toContain(
@@ -131,10 +134,13 @@ describe('runs are not compared', () => {
     const overrides = ['data.test=0.4'];
     const [, problem] = await refusal([runs.good, runs.other], { overrides });
     expect(problem).toContain(' of the first that differs is ');
+    // Nobody has seen anything.
+    expect(looks()).toEqual(before);
     // As the remedy says.
     expect((await compare([runs.good, runs.other], { overrides: [...overrides, 'seed=0'], threads: 1 })).examples).toBe(
       200,
     );
+    expect(looks()).toEqual(before.map((count) => count + 1));
   });
 
   it('where there is nothing to compare', async () => {
