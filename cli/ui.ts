@@ -3,9 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { ConfigError } from '../src/errors.js';
 import { jsonLine } from '../src/report/json.js';
+import { configName } from '../src/report/run-folder.js';
 import { reportMistakes } from './outcome.js';
 import { tokenOf, untilInterrupted, wholeNumber } from './running.js';
 import { withShared } from './shared-options.js';
@@ -67,10 +69,19 @@ async function showRuns(
     const server = await serveRuns({ folder, host, port, token });
     const url = `${server.url}#token=${encodeURIComponent(token)}`;
     process.stdout.write(json ? jsonLine({ event: 'ui', url, folder }) : `runs in ${folder}: ${url}\n`);
+    const message = untilInputEnds ? undefined : doubtOf(folder);
+    if (message) process.stdout.write(json ? jsonLine({ event: 'warning', message }) : `warning: ${message}\n`);
     const ends = [once(signal, 'abort')];
     if (untilInputEnds) ends.push(once(process.stdin.resume(), 'end'));
     await Promise.race(ends);
     await server.close();
     if (signal.aborted) process.exitCode = exitCode();
   });
+}
+
+/** Why there may be nothing to see. */
+function doubtOf(folder: string): string | undefined {
+  if (!existsSync(folder)) return `${folder} is not there yet: runs are shown as they come`;
+  if (!existsSync(join(folder, configName))) return undefined;
+  return `${folder} is a run by itself: name the folder that holds it, as in: lockstep ui ${dirname(resolve(folder))}`;
 }

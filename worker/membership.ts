@@ -281,7 +281,8 @@ export class Membership {
   }
 
   #inTurn(phase: string, work: () => Promise<void>): void {
-    this.#turn = this.#turn.then(work).catch((error: unknown) => {
+    const begin = () => (this.#over ? Promise.resolve() : work());
+    this.#turn = this.#turn.then(begin).catch((error: unknown) => {
       this.#failed(phase, error);
       // What this machine has not, it will not have when it comes again.
       if (error instanceof EngineError) this.#lost(error);

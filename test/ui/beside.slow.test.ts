@@ -73,3 +73,17 @@ it.each(['SIGINT', 'SIGKILL'] as const)('a page is there until %s has ended the 
   for (const line of stdout.trimEnd().split('\n')) expect(line).toMatch(/^\{"event":/);
   await expect.poll(() => isFree(url)).toBe(true);
 });
+
+it('says where there may be nothing to see', async () => {
+  const folder = newFolder();
+  writeConfig(folder, 'config', {});
+  for (const [asked, doubt] of [
+    ['none', 'none is not there yet'],
+    ['.', '. is a run by itself: name the folder that holds it'],
+  ]) {
+    const page = startLockstep(['ui', asked, '--port', '0'], folder);
+    await page.says(`warning: ${doubt}`);
+    page.process.kill('SIGTERM');
+    await page.finished;
+  }
+});
