@@ -88,7 +88,7 @@ describe('a run on loopback', () => {
       expect(code).toBe(2);
       expect(error).toMatchObject({ code: 'LOCKSTEP_REFUSED' });
       expect(error!.message).toMatch(/127\.0\.0\.1:\d+ refuses: the two sides do not have the same token/);
-      expect(error!.remedy).toMatch(/the token of the command that the coordinator prints/);
+      expect(error!.remedy).toMatch(/the --token of the command that the coordinator prints/);
     }
     await told('do not have the same token');
   });
