@@ -58,8 +58,6 @@ export class World implements Roster, Turning {
   readonly selfKeepsUp: boolean;
   readonly totals: WorkerTotals;
   readonly quorum: Quorum;
-  /** Why it is no more, once it was closed. */
-  ending: string | undefined;
   readonly #options: WorldOptions;
   readonly #activity: Activity;
   readonly #remotes = new Map<number, RemoteWorker>();
@@ -68,6 +66,7 @@ export class World implements Roster, Turning {
   readonly #listeners = new Set<(worker: Worker) => void>();
   /** The last round that was committed. */
   #round = -1;
+  #closing = false;
 
   constructor(options: WorldOptions) {
     const { self, pace, allReduce, own, trace, clock, grace, workers, signal, report } = options;
@@ -236,7 +235,7 @@ export class World implements Roster, Turning {
 
   /** Says goodbye to everybody. */
   async close(reason: string): Promise<void> {
-    this.ending = reason;
+    this.#closing = true;
     for (const { standing } of this.workers) standing.drain();
     await Promise.all(this.workers.map((worker) => worker.dismiss(reason)));
   }
@@ -261,7 +260,8 @@ export class World implements Roster, Turning {
       },
       cut: ({ id }, from) => this.#options.cut?.(id, from.id),
       cutOff: (worker, lost) => {
-        const peer = this.#remotes.get(lost.id); // From one that is gone, everybody is cut off.
+        const peer = this.#remotes.get(lost.id);
+        // From one that is gone, everybody is cut off.
         if (peer) this.#options.report(cutOffWarning(worker, peer, lost));
       },
       ended: (worker, error) => this.drop(worker, error),
@@ -295,6 +295,6 @@ export class World implements Roster, Turning {
   }
 
   #tell(worker: RemoteWorker, change: WorkerEvent['change'], reason: string | null): void {
-    if (this.ending === undefined) this.#options.report(workerEvent(worker, change, this.committed, reason));
+    if (!this.#closing) this.#options.report(workerEvent(worker, change, this.committed, reason));
   }
 }
