@@ -3,11 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { ConfigError } from '../src/errors.js';
 import { jsonLine } from '../src/report/json.js';
-import { configName } from '../src/report/run-folder.js';
+import { isRunFolder } from '../src/report/run-folder.js';
 import { reportMistakes } from './outcome.js';
 import { tokenOf, untilInterrupted, wholeNumber } from './running.js';
 import { withShared } from './shared-options.js';
@@ -82,6 +82,6 @@ async function showRuns(
 /** Why there may be nothing to see. */
 function doubtOf(folder: string): string | undefined {
   if (!existsSync(folder)) return `${folder} is not there yet: runs are shown as they come`;
-  if (!existsSync(join(folder, configName))) return undefined;
+  if (!isRunFolder(folder)) return undefined;
   return `${folder} is a run by itself: name the folder that holds it, as in: lockstep ui ${dirname(resolve(folder))}`;
 }

@@ -281,8 +281,8 @@ export class Membership {
   }
 
   #inTurn(phase: string, work: () => Promise<void>): void {
-    const begin = () => (this.#over ? Promise.resolve() : work());
-    this.#turn = this.#turn.then(begin).catch((error: unknown) => {
+    const begun = this.#turn.then(() => (this.#over ? undefined : work()));
+    this.#turn = begun.catch((error: unknown) => {
       this.#failed(phase, error);
       // What this machine has not, it will not have when it comes again.
       if (error instanceof EngineError) this.#lost(error);

@@ -75,8 +75,7 @@ export async function compare(places: readonly string[], options: CompareOptions
         const other = { name: place, ...evaluated };
         return { model: evaluated.located.path, differences: await differencesFrom(one, own, other, options) };
       };
-      const besides = { expect: expect(place), looksLast: true };
-      found.push(await evaluateExamples(place, { ...options, overrides }, compared, besides));
+      found.push(await evaluateExamples(place, { ...options, overrides }, compared, { expect: expect(place) }));
     }
     const { confidence, resamples } = first.config.evaluation;
     const verdicts = verdictsOf(
@@ -93,7 +92,7 @@ export async function compare(places: readonly string[], options: CompareOptions
       models: found.map(({ model }, i) => ({ model, differences: verdicts[i] })),
     };
   };
-  return evaluateExamples(baseline, options, use, { expect: expect(baseline), looksLast: true });
+  return evaluateExamples(baseline, options, use, { expect: expect(baseline) });
 }
 
 /** Which of the places is the baseline, and what is left. */

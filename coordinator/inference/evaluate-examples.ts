@@ -63,7 +63,7 @@ export interface EvaluatedExamples extends Measured, ToldApart, ToldHeads {
   readonly others: readonly Measured[];
   /** How classes were read, of each target that was fitted. */
   readonly decisions: readonly TargetDecision[];
-  /** Looks at the test split of the run so far, this one included; undefined for a model that is in no run. */
+  /** Looks at the test split of the run so far, this one included, where they are asked for; undefined for a model that is in no run. */
   readonly looks?: Looks;
   /** Whether the test split is closed: nothing may read it. */
   readonly isSealed: boolean;
@@ -75,8 +75,8 @@ interface Besides {
   also?(chosen: ChosenData, config: RunConfig): readonly Int32Array[];
   /** Whether outputs and targets of all examples are to be kept, whatever the config asks for. */
   readonly keeps?: boolean;
-  /** Whether it is a look at the test split only where `use` comes to a result, by which alone anybody sees anything; `looks` is then left out. */
-  readonly looksLast?: boolean;
+  /** Whether `use` tells of the looks at the test split: then this one is counted before it, and else once it has come to a result. */
+  readonly tellsLooks?: boolean;
   /** Refuses what the model cannot be asked for: before it is evaluated, and so before its test split is opened. */
   expect?(metrics: RunMetrics, config: RunConfig): void;
 }
@@ -84,14 +84,14 @@ interface Besides {
 /**
  * Evaluates a saved model, and hands over what it says of each example.
  *
- * @param use called while the data are open
+ * @param use called while the data are open; unless it tells of looks, nobody sees anything of it before it ends
  * @throws LockstepError as `evaluate` does
  */
 export async function evaluateExamples<Result>(
   place: string,
   options: EvaluateOptions,
   use: (evaluated: EvaluatedExamples) => Promise<Result>,
-  { also = () => [], keeps = false, looksLast = false, expect = () => {} }: Besides = {},
+  { also = () => [], keeps = false, tellsLooks = false, expect = () => {} }: Besides = {},
 ): Promise<Result> {
   return withChosen(place, options, async ({ located, config, chosen, guard }) => {
     const told = toldApart(config, chosen, options);
@@ -99,9 +99,9 @@ export async function evaluateExamples<Result>(
     const isKept = keeps || resamples > 0 || gallery > 0 || told.slicings.length > 0;
     const asked = { ...chosen, also: also(chosen, config), isKept, expect };
     const measured = await measure(located, config, asked, options);
-    const looks = looksLast ? undefined : guard.looked(chosen.split);
+    const looks = tellsLooks ? guard.looked(chosen.split) : undefined;
     const result = await use({ located, config, ...chosen, ...told, ...measured, looks, isSealed: guard.isClosed });
-    if (looksLast) guard.looked(chosen.split);
+    if (!tellsLooks) guard.looked(chosen.split);
     return result;
   });
 }

@@ -77,6 +77,7 @@ export const evaluateWith = <Said>(
 ): Promise<Said> =>
   evaluateExamples(place, options, async (evaluated) => say(await resultOf(evaluated, options), evaluated), {
     keeps,
+    tellsLooks: true,
     also: (chosen, config) => diagnosedRows(chosen, config.seed, options),
   });
 

@@ -4,7 +4,7 @@ import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { ModelError } from '../../src/errors.js';
 import { statusOf } from '../../src/ground/status.js';
 import { suggest } from '../../src/ground/suggest.js';
-import { configName } from '../../src/report/run-folder.js';
+import { configName, isRunFolder } from '../../src/report/run-folder.js';
 import { checkpointFolder } from '../training/resume.js';
 
 export interface LocatedModel {
@@ -34,11 +34,10 @@ export function locateModel(place: string, choice?: ModelChoice): LocatedModel {
     throw new ModelError(`${place}: is a file, and no model.json`, "name a run's folder, or a model's");
   }
   if (isModel(place)) return modelOf(place, choice);
-  if (!isRun(place)) throw new ModelError(`${place}: holds no run and no model`, remedyForFolder(place));
+  if (!isRunFolder(place)) throw new ModelError(`${place}: holds no run and no model`, remedyForFolder(place));
   return modelOfRun(place, choice);
 }
 
-const isRun = (folder: string): boolean => existsSync(join(folder, configName));
 const isModel = (folder: string): boolean => existsSync(join(folder, 'model.json'));
 const isModelFile = (file: string): boolean => extname(file).toLowerCase() === '.json';
 
@@ -59,7 +58,7 @@ function modelOf(path: string, choice: ModelChoice | undefined): LocatedModel {
 /** The run that a model's folder or file lies in. */
 export function runAround(path: string): string | undefined {
   const run = dirname(isModel(path) ? resolve(path) : dirname(resolve(path)));
-  return isRun(run) ? shortest(run) : undefined;
+  return isRunFolder(run) ? shortest(run) : undefined;
 }
 
 /** What to give as `--model` beside the run that a model lies in. */
@@ -103,7 +102,7 @@ function saved(run: string): string {
 
 function remedyForMissing(place: string): string {
   const folder = dirname(resolve(place));
-  const candidates = entriesOf(folder).filter((name) => isRun(join(folder, name)) || isModel(join(folder, name)));
+  const candidates = entriesOf(folder).filter((name) => isRunFolder(join(folder, name)) || isModel(join(folder, name)));
   const near = suggest(basename(place), candidates);
   if (near) return `did you mean ${join(dirname(place), near)}?`;
   return candidates.length > 0
@@ -112,7 +111,7 @@ function remedyForMissing(place: string): string {
 }
 
 function remedyForFolder(place: string): string {
-  const inside = entriesOf(place).filter((name) => isRun(join(place, name)) || isModel(join(place, name)));
+  const inside = entriesOf(place).filter((name) => isRunFolder(join(place, name)) || isModel(join(place, name)));
   if (inside.length > 0) return `name one that it holds: ${shortened(inside.map((name) => join(place, name)))}`;
   return "name a run's folder, such as runs/digits-1, or a folder with model.json";
 }

@@ -1,6 +1,5 @@
 /** Takes up a run where its newest checkpoint left it, if config and data are still those that it was made with. */
 
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Checkpoint, newestCheckpoint } from '../../src/checkpoint/checkpoint.js';
 import { defineConfig } from '../../src/config/define.js';
@@ -15,7 +14,7 @@ import { ConfigError, DataError, RunCompleteError } from '../../src/errors.js';
 import { statusOf } from '../../src/ground/status.js';
 import { grouped } from '../../src/ground/units.js';
 import { metricsName, saysEnded } from '../../src/report/metrics-log.js';
-import { configName } from '../../src/report/run-folder.js';
+import { configName, isRunFolder } from '../../src/report/run-folder.js';
 import type { RunLock } from '../../src/report/run-lock.js';
 
 export interface Resumption {
@@ -33,7 +32,7 @@ export const checkpointFolder = (run: string): string => join(run, 'checkpoints'
 
 /** @throws ConfigError if the folder is no run */
 export function checkRun(folder: string): void {
-  if (existsSync(join(folder, configName))) return;
+  if (isRunFolder(folder)) return;
   const what = statusOf(folder)?.isDirectory() ? `it has no ${configName}` : 'no such folder';
   throw new ConfigError(`${folder}: is no run (${what})`, "name a run's folder, such as runs/digits-1");
 }

@@ -33,12 +33,19 @@ export class Admission implements Visitors<'hello'> {
   /** Whether somebody was admitted whose arithmetic gives other bits. */
   mixed = false;
   readonly #options: AdmissionOptions;
+  /** Why nobody can take part any more. */
+  #ending: string | undefined;
   #toldAt = Number.NEGATIVE_INFINITY;
   /** Strangers since the last line about one. */
   #untold = 0;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+  }
+
+  /** Whoever comes from now on is let go. @param reason that they are told */
+  end(reason: string): void {
+    this.#ending = reason;
   }
 
   /** Somebody who knows the token. */
@@ -98,11 +105,11 @@ export class Admission implements Visitors<'hello'> {
 
   #admit({ connection, hello, welcome }: Arrival<'hello'>): void {
     const { world, numerics, silence } = this.#options;
-    if (world.ending === undefined && hello.numerics !== numerics.hash) this.#mix(hello);
     const place = world.place(hello);
     welcome(place.id, silence);
     // Else it would wait for a coordinator that is about to be gone.
-    if (world.ending !== undefined) return void sayGoodbye(connection, world.ending);
+    if (this.#ending !== undefined) return void sayGoodbye(connection, this.#ending);
+    if (hello.numerics !== numerics.hash) this.#mix(hello);
     connection.watch(silence);
     world.join(hello, connection, place);
   }

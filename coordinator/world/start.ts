@@ -188,7 +188,9 @@ async function open(
     isReproducible: () => !admission.mixed,
     async close(reason) {
       sharding?.close();
-      await world.close(choices.signal?.aborted ? 'the run was stopped' : reason);
+      const why = choices.signal?.aborted ? 'the run was stopped' : reason;
+      admission.end(why);
+      await world.close(why);
       await listener.close(joiningPatience);
       trace?.close();
       await pool.close();

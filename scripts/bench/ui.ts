@@ -14,7 +14,7 @@ import { machine } from './table.js';
 export interface UiBenchOptions {
   /** Of the run that is watched; the page is measured in at most three. */
   readonly pairs: number;
-  /** Of a fifth of a measurement of that run: what trackers do every 5 s is to count as often as in a run of hours. */
+  /** Of a measurement; that run is measured five times as long, so that what trackers do every 5 s counts as often as in a run of hours. */
   readonly seconds: number;
   /** A Python that has TensorBoard; without one there is nothing beside the page. */
   readonly python: string | undefined;

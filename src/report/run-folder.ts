@@ -19,6 +19,10 @@ import { makeFolders } from '../ground/atomic-file.js';
 
 /** The resolved config in a run's folder. */
 export const configName = 'config.yaml';
+
+/** Whether a folder is that of a run. */
+export const isRunFolder = (folder: string): boolean => existsSync(join(folder, configName));
+
 /** What parts of the training split came to, in the folder of the run that had all of it. */
 export const learningCurveName = 'learning-curve.json';
 /** What `lockstep scale` has found, in a folder of its own. */

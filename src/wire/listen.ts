@@ -43,9 +43,9 @@ export interface Listener {
   readonly isLocal: boolean;
   /**
    * Closes all its connections too; resolves when they are gone.
-   * @param patience seconds in which those who are about to say who they are may, and be answered; 0 unless given
+   * @param grace seconds in which those who are about to say who they are may, and be answered; 0 unless given
    */
-  close(patience?: number): Promise<void>;
+  close(grace?: number): Promise<void>;
 }
 
 /**
@@ -73,12 +73,9 @@ export async function listen<K extends Greeting>(
   };
   const failed = (error: LockstepError) => visitors.refused(error);
   const door = await transport.accept({ address, port, tls, patience }, { came, failed });
-  const close = async (patience = 0) => {
-    if (patience > 0)
-      await Promise.race([
-        Promise.all([...connections].map(({ gone }) => gone)),
-        sleep(patience * 1000, undefined, { ref: false }),
-      ]);
+  const close = async (grace = 0) => {
+    const answered = Promise.all([...connections].map(({ gone }) => gone));
+    if (grace > 0) await Promise.race([answered, sleep(grace * 1000, undefined, { ref: false })]);
     const closed = door.close();
     for (const connection of connections) void connection.close();
     await closed;

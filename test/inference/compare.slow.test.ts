@@ -247,6 +247,11 @@ baseline: { run: ${runs.good}, metrics: { accuracy: { worse: 0.01 }, logLoss: { 
       'use one of those',
     ],
     [
+      'baseline: { run: OTHER, metrics: { accuracy: { worse: 0 } } }',
+      'the test examples of RUN are not those of ',
+      ' again with --set ',
+    ],
+    [
       'metrics: { accuracy: { min: 95 } }',
       'FILE: metrics.accuracy.min: 95 is no value that it can have: accuracy is from 0 to 1',
       'write 0.95 for 95 %',
@@ -278,8 +283,8 @@ baseline: { run: ${runs.good}, metrics: { accuracy: { worse: 0.01 }, logLoss: { 
     ['', 'FILE: is empty', 'write keys such as metrics: { accuracy: { min: 0.9 } }'],
     ['metrics: [accuracy', 'FILE:1:19: ', 'correct the YAML there'],
   ])('%j is bad input', async (text, problem, remedy) => {
-    const file = gate('bad', text.replace('RUN', runs.good));
-    const before = snapshot(runs.good);
+    const file = gate('bad', text.replace('RUN', runs.good).replace('OTHER', runs.other));
+    const before = [runs.good, runs.other].map(snapshot);
     const { code, stdout } = await served('check', runs.good, '--gate', file, '--json');
     const event = JSON.parse(stdout) as { message: string; remedy: string };
     expect([code, event.message, event.remedy]).toEqual([
@@ -288,7 +293,7 @@ baseline: { run: ${runs.good}, metrics: { accuracy: { worse: 0.01 }, logLoss: { 
       expect.stringContaining(remedy.replace('FILE', file)),
     ]);
     // Not even a look at the test split.
-    expect(snapshot(runs.good)).toEqual(before);
+    expect([runs.good, runs.other].map(snapshot)).toEqual(before);
   });
 
   it('that is not there is bad input', async () => {

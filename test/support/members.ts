@@ -122,14 +122,15 @@ export function newWorld(options: Partial<WorldOptions> = {}, prepare = async ()
     await joined.connection.says(applied(world.committed - 1));
     return joined;
   };
+  const report = (event: RunEvent) => events.push(event);
+  const numerics = { engine: samples.hello.engine, processor: 'any', hash: samples.hello.numerics };
+  const limits = new JoinLimits();
+  const admission = new Admission({ world, limits, numerics, allowMixedNumerics: true, silence: 5, report, clock });
   /** Asks to be let in. */
   const arrive = (name: string, more: Partial<Hello> = {}) => {
     const hello: Hello = { ...samples.hello, name, membership: name, ...more };
     const connection = new FakeConnection();
-    const report = (event: RunEvent) => events.push(event);
-    const numerics = { engine: hello.engine, processor: 'any', hash: samples.hello.numerics };
-    const given = { world, limits: new JoinLimits(), numerics, allowMixedNumerics: true, silence: 5, report, clock };
-    new Admission(given).arrived({
+    admission.arrived({
       connection: connection as unknown as Connection,
       hello,
       welcome: (id, silence) => connection.send({ kind: 'welcome', proof: samples.hello.proof, id, silence }),
@@ -137,7 +138,7 @@ export function newWorld(options: Partial<WorldOptions> = {}, prepare = async ()
     return connection;
   };
   const changes = () => events.flatMap((event) => (event.event === 'worker' ? `${event.name} ${event.change}` : []));
-  return { world, own, clock, events, synced, join, member, arrive, changes };
+  return { world, own, clock, events, synced, join, member, admission, arrive, changes };
 }
 
 export const applied = (round: number): Message => ({

@@ -70,8 +70,8 @@ describe('a worker that joins', () => {
 
 describe('a worker that comes while the run ends', () => {
   it('is told so, and does not come again', async () => {
-    const { world, arrive, events } = newWorld();
-    await world.close('the run is over');
+    const { world, admission, arrive, events } = newWorld();
+    admission.end('the run is over');
     const connection = arrive('late', { numerics: 'other bits' });
     expect(connection.sent.slice(1)).toEqual([{ kind: 'bye', reason: 'the run is over' }]);
     expect([connection.kinds[0], connection.ended]).toEqual(['welcome', 'closed']);
