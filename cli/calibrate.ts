@@ -39,9 +39,9 @@ export function calibrateCommand(): Command {
 What is fitted is saved beside the weights, in encoding.json, in the place of what was there. predict, evaluate and export use it.
 
 Examples:
-  lockstep calibrate runs/cancer-1 --threshold f1
-  lockstep calibrate runs/cancer-1 --method temperature --threshold '{ cost: { falsePositive: 1, falseNegative: 5 } }'
-  lockstep calibrate runs/cancer-1 --threshold '{ maximize: recall, precision: 0.9 }' --model final
+  npx lockstep calibrate runs/cancer-1 --threshold f1
+  npx lockstep calibrate runs/cancer-1 --method temperature --threshold '{ cost: { falsePositive: 1, falseNegative: 5 } }'
+  npx lockstep calibrate runs/cancer-1 --threshold '{ maximize: recall, precision: 0.9 }' --model final
 
 Exit codes: 0 done, 2 bad input, or a model that cannot be written.`,
     )

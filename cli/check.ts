@@ -44,8 +44,8 @@ A gate:
       logLoss: { worse: significantly }      # not worse by more than chance
 
 Examples:
-  lockstep check runs/digits-1 --gate gate.yaml
-  lockstep check runs/digits-1 --gate gate.yaml --set metrics=[accuracy,logLoss] --json
+  npx lockstep check runs/digits-1 --gate gate.yaml
+  npx lockstep check runs/digits-1 --gate gate.yaml --set metrics=[accuracy,logLoss] --json
 
 Exit codes: 0 passed, 2 bad input, such as a metric that the run does not have, 3 not passed.`,
     )

@@ -40,9 +40,9 @@ Of each metric come the difference with its interval (a paired bootstrap: the sa
 exact test for accuracy) corrected for the number of comparisons (Holm), and what that says. --config, --set and --model hold for all.
 
 Examples:
-  lockstep compare runs/digits-1 runs/digits-2
-  lockstep compare runs/small runs/large runs/huge --baseline runs/large --metric accuracy --json
-  lockstep compare runs/a runs/b --data ./data/new.csv --set evaluation.resamples=10000
+  npx lockstep compare runs/digits-1 runs/digits-2
+  npx lockstep compare runs/small runs/large runs/huge --baseline runs/large --metric accuracy --json
+  npx lockstep compare runs/a runs/b --data ./data/new.csv --set evaluation.resamples=10000
 
 Exit codes: 0 done, whatever was found; 2 bad input, or runs whose examples are not the same.`,
     )

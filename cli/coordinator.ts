@@ -1,9 +1,11 @@
 /** `lockstep coordinator`: one run over this machine and the workers that join it. */
+
 import { Command } from 'commander';
 import type { CoordinateOptions } from '../coordinator/world/coordinate.js';
 import { loadRunConfig } from '../src/config/load-config.js';
 import type { EndEvent } from '../src/report/events.js';
 import { withPage } from './beside.js';
+import { goOnBy } from './go-on.js';
 import { metricsFlags, withMetrics } from './metrics.js';
 import { pair, portNumber } from './network.js';
 import {
@@ -42,9 +44,9 @@ export function coordinatorCommand(): Command {
       'after',
       `
 Examples:
-  lockstep coordinator configs/mnist.yaml --host 0.0.0.0 --min-workers 2
-  lockstep coordinator configs/mnist.yaml --host 0.0.0.0 --threads 0 --set cluster.allReduce=butterfly
-  lockstep coordinator --resume runs/mnist-1
+  npx lockstep coordinator configs/mnist.yaml --host 0.0.0.0 --min-workers 2
+  npx lockstep coordinator configs/mnist.yaml --host 0.0.0.0 --threads 0 --set cluster.allReduce=butterfly
+  npx lockstep coordinator --resume runs/mnist-1
 
 With --threads 0 this machine computes nothing. A run that is resumed has its workers come back by themselves.
 It prints the command that joins a worker. Exit codes are those of lockstep train.`,
@@ -56,7 +58,7 @@ async function runCoordinator(file: string | undefined, flags: CoordinatorFlags,
   checkRunGiven(file, flags.resume, command);
   hideToken(flags, 'lockstep coordinator');
   await withPage(flags, () =>
-    trainUntilInterrupted(flags.json, (watch) =>
+    trainUntilInterrupted({ json: flags.json, goOn: goOnBy(command) }, (watch) =>
       withMetrics(metricsFlags(flags), watch, (watched) => start(file, flags, watched)),
     ),
   );

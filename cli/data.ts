@@ -1,4 +1,5 @@
 /** `lockstep data`: a public data set, downloaded and checked. */
+
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
@@ -7,6 +8,7 @@ import type { DownloadReporter } from '../src/download/download-events.js';
 import { jsonDownloadReporter, plainDownloadReporter, terminalDownloadReporter } from '../src/download/report.js';
 import { type PublishedSet, publishedSets } from '../src/download/sets.js';
 import { ConfigError, LockstepError } from '../src/errors.js';
+import { commandLine } from '../src/ground/shell-words.js';
 import { suggest } from '../src/ground/suggest.js';
 import { tellMistake } from './outcome.js';
 import { untilInterrupted } from './running.js';
@@ -32,9 +34,9 @@ export function dataCommand(): Command {
       'after',
       `
 Examples:
-  lockstep data mnist
-  lockstep data cifar10 --dir /big/disk/cifar10
-  lockstep data fashion-mnist --mirror https://mirror.example.org/fashion-mnist/
+  npx lockstep data mnist
+  npx lockstep data cifar10 --dir /big/disk/cifar10
+  npx lockstep data fashion-mnist --mirror https://mirror.example.org/fashion-mnist/
 
 A download that was cut off goes on where it ended. Files that are there and right are kept.
 
@@ -90,15 +92,12 @@ function mirrorBase(text: string): string {
 function trainCommandLine({ config, dir: expected }: PublishedSet, dir: string): string {
   const file = relative('', fileURLToPath(new URL(`../../configs/${config}`, import.meta.url)));
   const sets = ['data.test=t10k', ...(dir === expected ? [] : [`data.dir=${dir}`])];
-  return ['lockstep train', quoted(file), ...sets.map((set) => `--set ${quoted(set)}`)].join(' ');
+  return commandLine(['train', file, ...sets.flatMap((set) => ['--set', set])]);
 }
 
 function sameCommandLine(name: string, { dir, mirror }: DataFlags): string {
-  const options = Object.entries({ dir, mirror }).filter(([, value]) => value !== undefined);
-  return ['lockstep data', name, ...options.map(([key, value]) => `--${key} ${quoted(String(value))}`)].join(' ');
-}
-
-/** For a shell. */
-function quoted(argument: string): string {
-  return /^[\w./\\:=~-]+$/.test(argument) ? argument : `"${argument}"`;
+  const options = Object.entries({ dir, mirror }).flatMap(([key, value]) =>
+    value === undefined ? [] : [`--${key}`, value],
+  );
+  return commandLine(['data', name, ...options]);
 }

@@ -29,8 +29,8 @@ Shows rows and splits, types and ranges, missing values, the balance of classes,
 groups (users, patients, ...) that are in two splits. Nothing is trained or written.
 
 Examples:
-  lockstep doctor data configs/recommender.yaml
-  lockstep doctor data configs/optdigits.yaml --set data.stratify=false --json
+  npx lockstep doctor data configs/recommender.yaml
+  npx lockstep doctor data configs/optdigits.yaml --set data.stratify=false --json
 
 Exit codes: 0 done, whatever was found, 2 data that cannot be read, or bad input.`,
     )

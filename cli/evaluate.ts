@@ -60,13 +60,13 @@ images that a table names, another table. Its columns are scaled as the training
 --json prints all of the report; the card of the data where there is --html or --markdown.
 
 Examples:
-  lockstep evaluate runs/digits-1
-  lockstep evaluate runs/digits-1 --split validation --model final --json
-  lockstep evaluate runs/digits-1 --html report.html --markdown report.md
-  lockstep evaluate runs/mnist-1 --data ./data/other-digits
-  lockstep evaluate runs/census-1 --by sex --by age:4
-  lockstep evaluate runs/census-1 --importance --html report.html
-  lockstep evaluate ./downloaded-model --config configs/mnist.yaml
+  npx lockstep evaluate runs/digits-1
+  npx lockstep evaluate runs/digits-1 --split validation --model final --json
+  npx lockstep evaluate runs/digits-1 --html report.html --markdown report.md
+  npx lockstep evaluate runs/mnist-1 --data ./data/other-digits
+  npx lockstep evaluate runs/census-1 --by sex --by age:4
+  npx lockstep evaluate runs/census-1 --importance --html report.html
+  npx lockstep evaluate ./downloaded-model --config configs/mnist.yaml
 
 Exit codes: 0 done, 2 bad input.`,
     )

@@ -65,11 +65,11 @@ residual, is printed, and more --steps make it smaller. Occlusion replaces one p
 Without an input, each column is shuffled among the examples of a split: how much worse loss and metrics get is its importance.
 
 Examples:
-  lockstep explain runs/iris-1 flowers.csv --target virginica
-  lockstep explain runs/digits-1 ./scans --images ./why
-  lockstep explain runs/digits-1 seven.png --method occlusion --window 4 --json
-  lockstep explain runs/iris-1 --split validation --html importance.html
-  lockstep explain runs/shakespeare-1 --text "ROMEO: I am"
+  npx lockstep explain runs/iris-1 flowers.csv --target virginica
+  npx lockstep explain runs/digits-1 ./scans --images ./why
+  npx lockstep explain runs/digits-1 seven.png --method occlusion --window 4 --json
+  npx lockstep explain runs/iris-1 --split validation --html importance.html
+  npx lockstep explain runs/shakespeare-1 --text "ROMEO: I am"
 
 Exit codes: 0 done, 2 bad input.`;
 

@@ -39,9 +39,9 @@ Formats:
   safetensors  the weights by their names, in the shapes that tfjs has
 
 Examples:
-  lockstep export runs/digits-1 --format onnx --output digits.onnx
-  lockstep export runs/digits-1 --format tfjs --output public/model --model final --force
-  lockstep export runs/digits-1/best --format safetensors --output digits.safetensors
+  npx lockstep export runs/digits-1 --format onnx --output digits.onnx
+  npx lockstep export runs/digits-1 --format tfjs --output public/model --model final --force
+  npx lockstep export runs/digits-1/best --format safetensors --output digits.safetensors
 
 Exit codes: 0 done, 2 bad input, or an output that cannot be written.`,
     )

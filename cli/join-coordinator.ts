@@ -1,4 +1,5 @@
 /** Rank 0 of `lockstep join`: a coordinator that the other ranks find, and that goes on with the run of its job where there is one. */
+
 import { rmdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,6 +7,7 @@ import { strangerTold } from '../coordinator/world/admission.js';
 import type { CoordinateOptions } from '../coordinator/world/coordinate.js';
 import { loadRunConfig } from '../src/config/load-config.js';
 import { LockstepError, RunBusyError, RunCompleteError, WireError } from '../src/errors.js';
+import { shellWord } from '../src/ground/shell-words.js';
 import { Announcer } from '../src/launch/announcer.js';
 import { bindingWarning } from '../src/launch/binding.js';
 import { type Launch, rankName, rankText } from '../src/launch/launch.js';
@@ -42,7 +44,8 @@ export async function joinAsCoordinator(launch: Launch, request: JoinRequest): P
       throw error;
     }
   };
-  await trainUntilInterrupted(request.json, train, true);
+  const goOn = (run: string) => `--resume ${shellWord(run)} in place of the config, in the same command`;
+  await trainUntilInterrupted({ json: request.json, goOn, isScheduled: true }, train);
   if (!isResumable || !process.exitCode) return;
   process.exitCode = startAgain;
   // mpirun gives a second at most.

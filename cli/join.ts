@@ -27,7 +27,7 @@ export function joinCommand(): Command {
 Examples:
   srun -N 8 node_modules/.bin/lockstep join configs/mnist.yaml
   mpirun -np 8 node_modules/.bin/lockstep join configs/mnist.yaml
-  lockstep join configs/mnist.yaml --rank 1 --size 2 --coordinator 10.0.0.1:7474 --job mnist-3
+  npx lockstep join configs/mnist.yaml --rank 1 --size 2 --coordinator 10.0.0.1:7474 --job mnist-3
 
 Rank 0 coordinates and shows what happens; all ranks compute, by default on the cores that the launcher gives each of them, else on
 its share of the machine. A job that is started anew goes on with its run.

@@ -49,8 +49,8 @@ export function launchKubernetesCommand(): Command {
       'after',
       `
 Examples:
-  lockstep launch kubernetes configs/mnist.yaml --nodes 8 --image registry.example.com/lockstep --runs runs
-  lockstep launch kubernetes configs/mnist.yaml --nodes 8 --image registry.example.com/lockstep --dry-run > job.yml
+  npx lockstep launch kubernetes configs/mnist.yaml --nodes 8 --image registry.example.com/lockstep --runs runs
+  npx lockstep launch kubernetes configs/mnist.yaml --nodes 8 --image registry.example.com/lockstep --dry-run > job.yml
 
 A config by a relative path is a file here, and is taken along. One by an absolute path is one of the image or its volumes.
 Files of --tls-cert, --tls-key and --tls-ca are files here, and are taken along in a secret.`,

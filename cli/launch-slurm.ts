@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { basename, extname, resolve } from 'node:path';
 import { Command } from 'commander';
 import { ConfigError, LaunchError } from '../src/errors.js';
-import { shellWord } from '../src/launch/shell-words.js';
+import { shellWord } from '../src/ground/shell-words.js';
 import { slurmScript } from '../src/launch/slurm-script.js';
 import { joinArguments, type LaunchedFlags, nodeCount, oneLine, withLaunched } from './launched-options.js';
 import { reportMistakes } from './outcome.js';
@@ -26,9 +26,9 @@ export function launchSlurmCommand(): Command {
       'after',
       `
 Examples:
-  lockstep launch slurm configs/mnist.yaml --nodes 8 --time 04:00:00
-  lockstep launch slurm configs/mnist.yaml --nodes 8 --dry-run > job.sh
-  lockstep launch slurm configs/mnist.yaml --nodes 8 -- --account=me --mem=32G
+  npx lockstep launch slurm configs/mnist.yaml --nodes 8 --time 04:00:00
+  npx lockstep launch slurm configs/mnist.yaml --nodes 8 --dry-run > job.sh
+  npx lockstep launch slurm configs/mnist.yaml --nodes 8 -- --account=me --mem=32G
 
 The folder of --out is to be one that all nodes share. The job goes on by itself after its time limit, a preemption and the
 loss of a node.`,

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { ConfigError } from '../src/errors.js';
 import { printableLines } from '../src/ground/printable.js';
+import { shellWords } from '../src/ground/shell-words.js';
 import { parseHosts, type SshHost } from '../src/launch/hosts-file.js';
-import { shellWords } from '../src/launch/shell-words.js';
 import { runOverSsh } from '../src/launch/ssh-job.js';
 import { type SshRankOptions, sshArguments } from '../src/launch/ssh-rank.js';
 import { addressOf } from '../src/launch/ssh-settings.js';
@@ -36,9 +36,9 @@ export function launchSshCommand(): Command {
       'after',
       `
 Examples:
-  lockstep launch ssh hosts.txt configs/mnist.yaml
-  lockstep launch ssh hosts.txt configs/mnist.yaml --chdir lockstep --command 'PATH=/opt/node/bin:$PATH npx --no -- lockstep'
-  lockstep launch ssh hosts.txt --resume runs/mnist-1
+  npx lockstep launch ssh hosts.txt configs/mnist.yaml
+  npx lockstep launch ssh hosts.txt configs/mnist.yaml --chdir lockstep --command 'PATH=/opt/node/bin:$PATH npx --no -- lockstep'
+  npx lockstep launch ssh hosts.txt --resume runs/mnist-1
 
 The first host is rank 0: config, data and runs are there. Each line is shown with its host. Ctrl-C ends all in good
 order, with a checkpoint, and a second one at once; so do they end where this command is killed.

@@ -14,8 +14,8 @@ export function launchCommand(): Command {
       'after',
       `
 Examples:
-  lockstep launch ssh hosts.txt configs/mnist.yaml
-  lockstep launch slurm configs/mnist.yaml --nodes 8
-  lockstep launch kubernetes configs/mnist.yaml --nodes 8 --image registry.example.com/lockstep`,
+  npx lockstep launch ssh hosts.txt configs/mnist.yaml
+  npx lockstep launch slurm configs/mnist.yaml --nodes 8
+  npx lockstep launch kubernetes configs/mnist.yaml --nodes 8 --image registry.example.com/lockstep`,
     );
 }

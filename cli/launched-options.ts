@@ -1,7 +1,9 @@
 /** What launchers have in common: the options of `join`, which they pass on, and what they are told themselves. */
+
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { ConfigError } from '../src/errors.js';
+import { givenWords } from './given-words.js';
 import { joinCommand } from './join.js';
 import type { JoinFlags } from './join-request.js';
 import { checkRankFiles } from './network.js';
@@ -55,15 +57,7 @@ export function joinArguments(
   checkRankFiles(flags);
   const known = new Set(joinCommand().options.map(({ long }) => long!));
   for (const name of own) known.delete(name);
-  const given = command.options.filter(
-    (option) => known.has(option.long!) && command.getOptionValueSource(option.attributeName()) === 'cli',
-  );
-  const rest = given.flatMap((option) => {
-    const value = command.getOptionValue(option.attributeName()) as true | string | readonly string[];
-    if (value === true) return [option.long!];
-    return [value].flat().flatMap((one) => [option.long!, one]);
-  });
-  return [...(file === undefined ? [] : [file]), ...rest];
+  return [...(file === undefined ? [] : [file]), ...givenWords(command, known)];
 }
 
 /** @throws ConfigError when it is no number of nodes */

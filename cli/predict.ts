@@ -51,12 +51,12 @@ Of several inputs a .json file gives each by its name: { "user": [3, 1], "film":
 A module makes inputs as for training, { features } or { inputs: {...} }; naming one runs it.
 
 Examples:
-  lockstep predict runs/digits-1 ./scans --top 3
-  lockstep predict runs/iris-1 flowers.csv --csv --keep id --output predictions.csv
-  lockstep predict runs/cells-1 ./scans --images ./masks
-  zcat flowers.csv.gz | lockstep predict runs/iris-1 - --csv
-  lockstep predict runs/shakespeare-1 --text "ROMEO:" --length 500 --temperature 0.7
-  lockstep predict runs/gpt-1 --text "ROMEO:" --top-k 40 --top-p 0.95 --samples 3 --seed 7
+  npx lockstep predict runs/digits-1 ./scans --top 3
+  npx lockstep predict runs/iris-1 flowers.csv --csv --keep id --output predictions.csv
+  npx lockstep predict runs/cells-1 ./scans --images ./masks
+  zcat flowers.csv.gz | npx lockstep predict runs/iris-1 - --csv
+  npx lockstep predict runs/shakespeare-1 --text "ROMEO:" --length 500 --temperature 0.7
+  npx lockstep predict runs/gpt-1 --text "ROMEO:" --top-k 40 --top-p 0.95 --samples 3 --seed 7
 
 Exit codes: 0 done, 2 bad input.`,
     )

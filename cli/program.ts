@@ -39,12 +39,12 @@ export async function runProgram(args: readonly string[]): Promise<void> {
       writeOut: (text) => process.stdout.write(wrapLines(text, terminalColumns(process.stdout))),
       writeErr: (text) => process.stderr.write(wrapLines(printableLines(text), terminalColumns(process.stderr))),
     })
-    .showHelpAfterError('(lockstep --help shows the commands, lockstep train --help the options of one)');
+    .showHelpAfterError('(npx lockstep --help shows the commands, npx lockstep train --help the options of one)');
   const name = args[0] ?? '';
   const wanted = Object.hasOwn(loaders, name) ? [loaders[name]] : Object.values(loaders);
   for (const load of wanted) {
-    const command = settled(await load(), program, 'lockstep');
-    for (const inner of command.commands) settled(inner, program, `lockstep ${command.name()}`);
+    const command = settled(await load(), program, 'npx lockstep');
+    for (const inner of command.commands) settled(inner, program, `npx lockstep ${command.name()}`);
     program.addCommand(command);
   }
   try {

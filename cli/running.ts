@@ -1,12 +1,15 @@
 /** What commands that run for a while share: Ctrl-C ends them in good order, twice at once; whole numbers as options. */
+
 import { constants } from 'node:os';
 import type { Command } from 'commander';
 import { ConfigError } from '../src/errors.js';
+import { printableLines } from '../src/ground/printable.js';
 import { checkOneOnDevice, maximumThreads, usualThreads } from '../src/pool/thread-count.js';
 import type { EndEvent, Reporter } from '../src/report/events.js';
 import { jsonReporter } from '../src/report/json.js';
 import { performLastActs } from '../src/report/last-acts.js';
 import { plainReporter } from '../src/report/plain.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { tellMistake } from './outcome.js';
 import { isGone, isTerminal } from './streams.js';
 
@@ -70,15 +73,21 @@ function dieOf(signal: NodeJS.Signals): void {
   process.kill(process.pid, signal);
 }
 
+export interface Training {
+  readonly json: boolean | undefined;
+  /** What goes on with a run that was interrupted. @param run its folder */
+  readonly goOn: (run: string) => string;
+  /** Whether signals come from a scheduler; it is then ended in good order before its first step too. */
+  readonly isScheduled?: boolean;
+}
+
 /**
  * Runs a training to its end, its mistakes and interruptions told as every command tells them.
  * @param train its result is undefined where there was nothing to do
- * @param isScheduled whether signals come from a scheduler; it is then ended in good order before its first step too
  */
 export async function trainUntilInterrupted(
-  json: boolean | undefined,
+  { json, goOn, isScheduled = false }: Training,
   train: (watch: { report: Reporter; signal: AbortSignal }) => Promise<EndEvent | undefined>,
-  isScheduled = false,
 ): Promise<void> {
   const show = await reporter(json);
   let hasStarted = false;
@@ -86,6 +95,7 @@ export async function trainUntilInterrupted(
   const report: Reporter = (event) => {
     if (event.event === 'start') hasStarted = true;
     show(event);
+    if (event.event === 'end' && event.resume !== null && !json) sayOnward(goOn(event.resume));
   };
   const said = () => {
     const after = `stopping after this step${isScheduled ? '' : '; press Ctrl-C again to quit at once'}`;
@@ -103,6 +113,10 @@ export async function trainUntilInterrupted(
       else tellMistake(error, report);
     }
   });
+}
+
+function sayOnward(how: string): void {
+  process.stdout.write(wrapLines(printableLines(`go on with: ${how}\n`), terminalColumns(process.stdout)));
 }
 
 async function reporter(json: boolean | undefined): Promise<Reporter> {

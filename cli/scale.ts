@@ -60,10 +60,10 @@ export function scaleCommand(): Command {
 It writes scale.json, scale.md and scale.html (plots, in one file) into a folder of its own.
 
 Examples:
-  lockstep scale configs/digits-mlp.yaml --workers 1,2,4
-  lockstep scale configs/digits-mlp.yaml --workers 1,2 --kind processes --mode weak \\
+  npx lockstep scale configs/digits-mlp.yaml --workers 1,2,4
+  npx lockstep scale configs/digits-mlp.yaml --workers 1,2 --kind processes --mode weak \\
     --project "workers=8..4096,bandwidth=10Gbps,latency=100us"
-  lockstep scale configs/digits-mlp.yaml --workers 1,2 --against runs/digits-mlp-scale-1/scale.json
+  npx lockstep scale configs/digits-mlp.yaml --workers 1,2 --against runs/digits-mlp-scale-1/scale.json
 
 Ctrl-C ends the measurement, with a report of what is measured by then. Exit codes are those of lockstep train.`,
     )

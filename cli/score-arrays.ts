@@ -42,9 +42,9 @@ targets are one number a row, and labels that stand each by itself where they ha
 targets, outputs and weights are read.
 
 Examples:
-  lockstep score arrays truth.npy scores.npy --of probabilities --metrics auc,averagePrecision,logLoss
-  lockstep score arrays truth.npy labels.npy --of classes --metrics '[confusionMatrix, { f1: { average: macro } }]'
-  lockstep score arrays all.npz all.npz --of numbers --metrics mae,r2
+  npx lockstep score arrays truth.npy scores.npy --of probabilities --metrics auc,averagePrecision,logLoss
+  npx lockstep score arrays truth.npy labels.npy --of classes --metrics '[confusionMatrix, { f1: { average: macro } }]'
+  npx lockstep score arrays all.npz all.npz --of numbers --metrics mae,r2
 
 Exit codes: 0 done, 2 bad input.`,
     )

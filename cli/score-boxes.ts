@@ -25,8 +25,8 @@ The values are those of pycocotools. Where there is no truth to be found, such a
 Intervals come from draws of images, where there are ten or more.
 
 Examples:
-  lockstep score boxes instances_val2017.json detections.json
-  lockstep score boxes truths.json detections.json --json
+  npx lockstep score boxes instances_val2017.json detections.json
+  npx lockstep score boxes truths.json detections.json --json
 
 Exit codes: 0 done, 2 bad input.`,
     )

@@ -48,8 +48,8 @@ Each metric is the mean over the series of what each comes to; intervals come fr
 Rows of both files belong together by their place, and columns that both have, such as dates, must say the same.
 
 Examples:
-  lockstep score series truths.csv forecasts.csv --history history.csv --season 12
-  lockstep score series truths.csv forecasts.csv --series shop --truth sales --prediction mean --quantile 0.9=p90
+  npx lockstep score series truths.csv forecasts.csv --history history.csv --season 12
+  npx lockstep score series truths.csv forecasts.csv --series shop --truth sales --prediction mean --quantile 0.9=p90
 
 Exit codes: 0 done, 2 bad input.`,
     )

@@ -59,9 +59,9 @@ BLEU and chrF are those of sacrebleu, ROUGE that of rouge-score but with letters
 of its options: those of equal signatures are comparable. Intervals come from draws of the lines, the same lines for both systems.
 
 Examples:
-  lockstep score texts references.txt translations.txt
-  lockstep score texts references.txt ours.txt theirs.txt --metric bleu,chrf --word-order 2
-  lockstep score texts summaries.txt made.txt --metric rouge --sentence-break "<n>" --json
+  npx lockstep score texts references.txt translations.txt
+  npx lockstep score texts references.txt ours.txt theirs.txt --metric bleu,chrf --word-order 2
+  npx lockstep score texts summaries.txt made.txt --metric rouge --sentence-break "<n>" --json
 
 Exit codes: 0 done, 2 bad input.`,
     )

@@ -16,9 +16,9 @@ export function scoreCommand(): Command {
       'after',
       `
 Examples:
-  lockstep score arrays truth.npy scores.npy --of probabilities --metrics auc,logLoss
-  lockstep score texts references.txt translations.txt
-  lockstep score boxes instances.json detections.json
-  lockstep score series truths.csv forecasts.csv --history history.csv --season 12`,
+  npx lockstep score arrays truth.npy scores.npy --of probabilities --metrics auc,logLoss
+  npx lockstep score texts references.txt translations.txt
+  npx lockstep score boxes instances.json detections.json
+  npx lockstep score series truths.csv forecasts.csv --history history.csv --season 12`,
     );
 }

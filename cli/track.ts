@@ -14,8 +14,8 @@ export function trackCommand(): Command {
       'after',
       `
 Examples:
-  lockstep track runs/digits-1
-  lockstep track runs/digits-1 --set track.mlflow.uri=http://127.0.0.1:5000
+  npx lockstep track runs/digits-1
+  npx lockstep track runs/digits-1 --set track.mlflow.uri=http://127.0.0.1:5000
 
 Exit codes: 0 done, 2 bad input, or the server did not take it.`,
     )

@@ -1,4 +1,5 @@
 /** `lockstep train`: one run on this machine. */
+
 import { Command, Option } from 'commander';
 import type { RunOptions } from '../coordinator/local/train.js';
 import { loadRunConfig } from '../src/config/load-config.js';
@@ -8,6 +9,7 @@ import { jsonLine } from '../src/report/json.js';
 import { learningCurveText } from '../src/report/learning-curve.js';
 import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { withPage } from './beside.js';
+import { goOnBy } from './go-on.js';
 import { metricsFlags, withMetrics } from './metrics.js';
 import { checkResume, checkRunGiven, sealed, stepLimit, threadCount, trainUntilInterrupted } from './running.js';
 import { type RunFlags, type SharedFlags, withConfig, withRunOptions, withShared } from './shared-options.js';
@@ -34,11 +36,11 @@ export function trainCommand(): Command {
       'after',
       `
 Examples:
-  lockstep train configs/digits.yaml
-  lockstep train configs/digits.yaml --threads 2 --set training.epochs=1 --set optimizer.adam.learningRate=0.01
-  lockstep train configs/mnist.yaml --set data.dir=./data/mnist --json
-  lockstep train configs/digits.yaml --learning-curve 0.1,0.3,1
-  lockstep train --resume runs/digits-1
+  npx lockstep train configs/digits.yaml
+  npx lockstep train configs/digits.yaml --threads 2 --set training.epochs=1 --set optimizer.adam.learningRate=0.01
+  npx lockstep train configs/mnist.yaml --set data.dir=./data/mnist --json
+  npx lockstep train configs/digits.yaml --learning-curve 0.1,0.3,1
+  npx lockstep train --resume runs/digits-1
 
 Exit codes: 0 done, 1 failed run (a loss that is not finite, a model that could not be written), 2 bad input,
 130, 143 or 129 stopped by Ctrl-C, SIGTERM or SIGHUP: after the step under way, with a checkpoint to go on from.`,
@@ -49,7 +51,7 @@ Exit codes: 0 done, 1 failed run (a loss that is not finite, a model that could 
 async function runTrain(file: string | undefined, flags: TrainFlags, command: Command): Promise<void> {
   checkRunGiven(file, flags.resume, command);
   await withPage(flags, () =>
-    trainUntilInterrupted(flags.json, (watch) =>
+    trainUntilInterrupted({ json: flags.json, goOn: goOnBy(command) }, (watch) =>
       withMetrics(metricsFlags(flags), watch, (watched) => start(file, flags, watched)),
     ),
   );

@@ -6,6 +6,7 @@ import { constants, setPriority } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { ConfigError } from '../src/errors.js';
+import { commandLine } from '../src/ground/shell-words.js';
 import { jsonLine } from '../src/report/json.js';
 import { isRunFolder } from '../src/report/run-folder.js';
 import { reportMistakes } from './outcome.js';
@@ -34,9 +35,9 @@ export function uiCommand(): Command {
       'after',
       `
 Examples:
-  lockstep ui
-  lockstep ui runs --port 8080
-  LOCKSTEP_TOKEN=... lockstep ui --host 0.0.0.0
+  npx lockstep ui
+  npx lockstep ui runs --port 8080
+  LOCKSTEP_TOKEN=... npx lockstep ui --host 0.0.0.0
 
 Exit codes: 2 bad input; 130, 143 or 129 ended by Ctrl-C, SIGTERM or SIGHUP.`,
     )
@@ -51,7 +52,7 @@ async function showRuns(
   if (existsSync(folder) && !statSync(folder).isDirectory()) {
     throw new ConfigError(
       `${folder}: is a file, not a folder of runs`,
-      'name the folder that holds the runs, as in: lockstep ui runs',
+      'name the folder that holds the runs, as in: npx lockstep ui runs',
     );
   }
   const port = wholeNumber(
@@ -83,5 +84,5 @@ async function showRuns(
 function doubtOf(folder: string): string | undefined {
   if (!existsSync(folder)) return `${folder} is not there yet: runs are shown as they come`;
   if (!isRunFolder(folder)) return undefined;
-  return `${folder} is a run by itself: name the folder that holds it, as in: lockstep ui ${dirname(resolve(folder))}`;
+  return `${folder} is a run by itself: name the folder that holds it, as in: ${commandLine(['ui', dirname(resolve(folder))])}`;
 }

@@ -40,8 +40,8 @@ export function workerCommand(): Command {
       'after',
       `
 Examples:
-  lockstep worker ws://10.0.0.1:7474 --token 4f1c...
-  lockstep worker wss://trainer:7474 --token 4f1c... --tls-ca ca.pem --threads 4 --name rack1
+  npx lockstep worker ws://10.0.0.1:7474 --token 4f1c...
+  npx lockstep worker wss://trainer:7474 --token 4f1c... --tls-ca ca.pem --threads 4 --name rack1
 
 It waits for the coordinator, comes back when the connection is lost, and ends with the run.
 Ctrl-C, SIGTERM or SIGHUP: it leaves after the step under way; a second Ctrl-C ends it at once.

@@ -30,7 +30,7 @@ export async function explainedExamples(
   if (parts.length > 1 || !hasAnswer || (kind !== 'picture' && kind !== 'places')) {
     throw new ConfigError(
       '--importance: no part of what the model reads means the same in every example, and it is no single picture or text with one answer',
-      'leave --importance out, and explain an example: lockstep explain RUN INPUT',
+      'leave --importance out, and explain an example: npx lockstep explain RUN INPUT',
     );
   }
   const explainer = await explainerOf(saved, parts, { warn, heatMaps: true });

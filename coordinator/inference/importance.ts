@@ -75,7 +75,7 @@ export async function measuredImportance(
   if (groups.length === 0) {
     throw new ConfigError(
       'the model reads one picture, text or sequence, of which no part means the same in every example',
-      'explain an example: lockstep explain RUN INPUT',
+      'explain an example: npx lockstep explain RUN INPUT',
     );
   }
   const examples = withOwnInputs(dataset.examples, groups);

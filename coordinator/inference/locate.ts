@@ -1,7 +1,9 @@
 /** From what a user names, a run or a model, to the files to read. */
+
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { ModelError } from '../../src/errors.js';
+import { commandLine } from '../../src/ground/shell-words.js';
 import { statusOf } from '../../src/ground/status.js';
 import { suggest } from '../../src/ground/suggest.js';
 import { configName, isRunFolder } from '../../src/report/run-folder.js';
@@ -97,7 +99,7 @@ function saved(run: string): string {
   const options = names.map((name, i) => known[i] ?? `--model ${join(run, name)}`);
   if (options.length > 0) return `use ${options.join(' or ')}`;
   const canResume = entriesOf(checkpointFolder(run)).length > 0;
-  return canResume ? `go on with it: lockstep train --resume ${run}` : 'start a new run: lockstep train';
+  return canResume ? `go on with it: ${commandLine(['train', '--resume', run])}` : 'start a new run';
 }
 
 function remedyForMissing(place: string): string {

@@ -1,4 +1,5 @@
 /** The report of an evaluation: its numbers, the data, how the training went, and how to come to all of it again. */
+
 import { dirname, join, relative } from 'node:path';
 import type { ClusterConfig } from '../../src/config/cluster.js';
 import { resolvedYaml } from '../../src/config/load-config.js';
@@ -6,6 +7,7 @@ import { ofRole } from '../../src/data/field.js';
 import { runtimeVersion } from '../../src/engine/onnx/runtime.js';
 import { type PredictionResiduals, residualsOf } from '../../src/evaluate/prediction-residuals.js';
 import { ownVersion } from '../../src/ground/own-version.js';
+import { commandLine } from '../../src/ground/shell-words.js';
 import { dataCard } from '../../src/report/data-card.js';
 import type { EvaluationReport, Repetition } from '../../src/report/evaluation-report.js';
 import { metricsName } from '../../src/report/metrics-log.js';
@@ -104,9 +106,9 @@ function repetition(
   const evaluate = evaluateLine(place, split, { ...options, model });
   const file = join(relative('.', run ?? '') || '.', 'config.yaml');
   const again = config.cluster.sync === 'step' ? ['train', file] : ['coordinator', file, '--min-workers', '0'];
-  const train = run === undefined ? [] : [['npx', 'lockstep', ...again]];
+  const train = run === undefined ? [] : [again];
   return {
-    commands: [...train, evaluate].map((words) => words.map(quoted).join(' ')),
+    commands: [...train, evaluate].map((words) => commandLine(words)),
     ...noteOn(config.cluster),
     config: resolvedYaml(config),
     seed: config.seed,
@@ -127,13 +129,13 @@ function noteOn({ precision, allReduce }: ClusterConfig): Pick<Repetition, 'note
   };
 }
 
-/** The words that evaluate the same again: all that was asked for which numbers, sections or warnings depend on. */
+/** The words behind `lockstep` that evaluate the same again: all that was asked for which numbers, sections or warnings depend on. */
 export function evaluateLine(place: string, split: EvaluatedExamples['split'], options: ReportOptions): string[] {
   const { data, config, overrides = [], model, module, unseal, diagnose, by = [], importance, repeats } = options;
   const files = typeof data === 'string' ? [data] : Object.entries(data ?? {}).map(([name, path]) => `${name}=${path}`);
   const given = (flag: string, value: string | undefined) => (value === undefined ? [] : [flag, value]);
   return [
-    ...['npx', 'lockstep', 'evaluate', place],
+    ...['evaluate', place],
     ...(split === null ? files.flatMap((path) => ['--data', path]) : ['--split', split]),
     ...(unseal ? ['--unseal'] : []),
     ...given('--model', model),
@@ -145,6 +147,3 @@ export function evaluateLine(place: string, split: EvaluatedExamples['split'], o
     ...(importance ? ['--importance', ...given('--repeats', repeats?.toString())] : []),
   ];
 }
-
-/** As a shell takes it for one word. */
-const quoted = (word: string): string => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);

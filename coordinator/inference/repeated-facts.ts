@@ -1,10 +1,12 @@
 /** Examples of a run that stand in two splits, and what its model comes to without them. */
+
 import { join } from 'node:path';
 import { type Splits, splitNames } from '../../src/data/examples.js';
 import { comparedBytes, repeatsOf } from '../../src/data/repeats.js';
 import type { RepeatedFacts } from '../../src/diagnosis/facts.js';
 import { subset } from '../../src/evaluate/kept-examples.js';
 import { RunMetrics } from '../../src/evaluate/run-metrics.js';
+import { commandLine } from '../../src/ground/shell-words.js';
 import { bytesText, grouped } from '../../src/ground/units.js';
 import { configName } from '../../src/report/run-folder.js';
 import type { EvaluatedExamples } from './evaluate-examples.js';
@@ -24,7 +26,7 @@ export async function repeatedFacts(
   if (examples.count > mostExamples || comparedBytes(examples) > mostBytes) {
     warn(
       `splits are not searched for the same examples: ${grouped(examples.count)} of ${bytesText(comparedBytes(examples))}, and at most ` +
-        `${grouped(mostExamples)} of ${bytesText(mostBytes)} are compared here; lockstep doctor data ${join(runAround(located.path) ?? '.', configName)} compares all`,
+        `${grouped(mostExamples)} of ${bytesText(mostBytes)} are compared here; ${commandLine(['doctor', 'data', join(runAround(located.path) ?? '.', configName)])} compares all`,
     );
     return undefined;
   }

@@ -1,9 +1,11 @@
 /** Trains a model on this machine, from the start or from a run's newest checkpoint. */
+
 import { defineConfig } from '../../src/config/define.js';
 import type { RunConfigInput } from '../../src/config/input.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import { chosenProvider } from '../../src/engine/onnx/providers.js';
 import { ConfigError, LockstepError } from '../../src/errors.js';
+import { commandLine } from '../../src/ground/shell-words.js';
 import { parameterCount } from '../../src/model/slab.js';
 import { hasDeviceRule } from '../../src/optimizer/device-update.js';
 import { trainableIn } from '../../src/optimizer/optimizer.js';
@@ -180,7 +182,7 @@ function remedyFor(folder: string, { model }: EndEvent, missing: ReadonlySet<str
     return 'the model and the newest checkpoint are whole; free some space before the next run';
   }
   const saved = model === '' ? '' : 'the model is whole; to train on, ';
-  return `${saved}free some space, then lockstep train --resume ${folder}: it goes on from the newest checkpoint`;
+  return `${saved}free some space, then ${commandLine(['train', '--resume', folder])}: it goes on from the newest checkpoint`;
 }
 
 /** @throws ConfigError when it is no number of steps */

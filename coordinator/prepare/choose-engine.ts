@@ -90,7 +90,7 @@ export async function chooseEngine(
   }
   // The cpu backend is always there and knows every kernel: what it cannot run is no matter of backends.
   if (last instanceof ModelError) throw last;
-  throw new EngineError(`engine tfjs cannot run this model: ${reasons.join('; ')}`, 'see lockstep doctor');
+  throw new EngineError(`engine tfjs cannot run this model: ${reasons.join('; ')}`, 'see npx lockstep doctor');
 }
 
 /** What a device leaves to the processor, of the first graph, by operators and the kernels that they are for. */

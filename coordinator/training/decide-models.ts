@@ -1,4 +1,5 @@
 /** At the end of a run: how the classes of each saved model are read, fitted on the validation split. */
+
 import { dirname } from 'node:path';
 import { evaluationBatch } from '../../src/data/geometry.js';
 import { initialParameters } from '../../src/engine/step.js';
@@ -6,6 +7,7 @@ import { LockstepError } from '../../src/errors.js';
 import { type FittedDecision, fitDecision } from '../../src/evaluate/fit-decision.js';
 import { keptExamples } from '../../src/evaluate/kept-examples.js';
 import type { HeadMetrics } from '../../src/evaluate/run-metrics.js';
+import { commandLine } from '../../src/ground/shell-words.js';
 import { readModelFile } from '../../src/model/files/model-file.js';
 import { saveDecisions } from '../../src/model/files/save-decision.js';
 import { StoppedError } from '../../src/pool/control.js';
@@ -29,7 +31,7 @@ type RunEnd = Omit<EndEvent, 'seconds'>;
 export async function decideModels(run: PreparedRun, end: RunEnd, signal: AbortSignal | undefined): Promise<RunEnd> {
   if (run.decided.length === 0) return end;
   const warn = (message: string) => run.report({ event: 'warning', message });
-  const later = `fit it by lockstep calibrate ${run.folder}`;
+  const later = `fit it by ${commandLine(['calibrate', run.folder])}`;
   if (end.interrupted) {
     warn(`evaluation: nothing is fitted for a run that was interrupted: go on with it, or ${later}`);
     return end;

@@ -43,7 +43,8 @@ const isFromStart = ({ losses, stepsBefore, overflowed, skippedSteps = 0 }: Fail
 function remedy(failed: FailedSteps): string {
   const { learningRate, skippedSteps } = failed;
   const float32 = skippedSteps === undefined ? [] : ['train in float32 (--set training.precision=float32)'];
-  if (isFromStart(failed)) return ['look at the ranges of the data (`lockstep doctor data`)', ...float32].join(', or ');
+  if (isFromStart(failed))
+    return ['look at the ranges of the data (`npx lockstep doctor data CONFIG`)', ...float32].join(', or ');
   const rate = `try a learning rate of ${Number((learningRate / 10).toPrecision(2))} instead of ${Number(learningRate.toPrecision(3))}`;
   const warmUp = 'or warm up (`schedule: { constant: { warmupSteps: 100 } }`)';
   return [rate, 'clip the gradient (--set training.clipNorm=1)', ...float32, warmUp].join(', ');

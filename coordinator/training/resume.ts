@@ -11,6 +11,7 @@ import { withoutDefaults } from '../../src/config/without-defaults.js';
 import type { Dataset } from '../../src/data/examples.js';
 import { type DataFingerprint, fingerprintOf } from '../../src/data/fingerprint.js';
 import { ConfigError, DataError, RunCompleteError } from '../../src/errors.js';
+import { commandLine } from '../../src/ground/shell-words.js';
 import { statusOf } from '../../src/ground/status.js';
 import { grouped } from '../../src/ground/units.js';
 import { metricsName, saysEnded } from '../../src/report/metrics-log.js';
@@ -123,7 +124,7 @@ function checkSeal(folder: string, { state }: Checkpoint, config: RunConfig): vo
   if (!defineConfig(state.config).evaluation.seal || config.evaluation.seal) return;
   throw new ConfigError(
     `evaluation.seal: the test split of ${folder} is sealed`,
-    `leave it so; when the run has ended, lockstep evaluate ${folder} --unseal opens it`,
+    `leave it so; when the run has ended, ${commandLine(['evaluate', folder, '--unseal'])} opens it`,
   );
 }
 

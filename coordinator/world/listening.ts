@@ -1,4 +1,5 @@
 /** Where a run listens, as people are told: the command that joins it, and what that does not say. */
+import { commandLine } from '../../src/ground/shell-words.js';
 import type { ListeningEvent } from '../../src/report/world-events.js';
 import type { Schemes } from '../../src/wire/transport.js';
 import { hostAndPort, urlTo } from '../../src/wire/url.js';
@@ -26,7 +27,7 @@ export function listeningEvent(place: ListeningPlace): ListeningEvent {
   const addresses = addressesFor(host);
   const urls = addresses.map((address) => urlTo(hostAndPort(address, port), schemes, isEncrypted));
   const ca = isEncrypted ? ' --tls-ca <certificate>' : '';
-  const join = `npx lockstep worker ${urls[0]}${token === '' ? '' : ` --token ${shellWord(token)}`}${ca}`;
+  const join = `${commandLine(['worker', urls[0], ...(token === '' ? [] : ['--token', token])])}${ca}`;
   return { event: 'listening', url: urls[0], join, local, note: noteOn(local, host, addresses[0], urls), minimum };
 }
 
@@ -38,9 +39,6 @@ export function tokenWarning({ isLocal, token }: ListeningPlace): string | undef
     `leave --token out for a random one, or use ${leastToken} or more`
   );
 }
-
-/** As a POSIX shell takes it for one word. */
-const shellWord = (text: string): string => (/^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 function noteOn(local: boolean, host: string, address: string, urls: readonly string[]): string | null {
   if (local) return 'for workers on other machines, start the coordinator with --host 0.0.0.0';

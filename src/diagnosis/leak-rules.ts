@@ -1,5 +1,7 @@
 /** What was trained on is no test: examples that stand in two splits, and those that contradict each other. */
+
 import { join } from 'node:path';
+import { commandLine } from '../ground/shell-words.js';
 import { grouped, metricText, plural } from '../ground/units.js';
 import type { Finding } from '../report/evaluation-report.js';
 import { configName } from '../report/run-folder.js';
@@ -30,7 +32,7 @@ export function leakFindings(facts: RunFacts): Finding[] {
   if (conflicts > 0 && conflicts >= conflicting * all) {
     const text = `${grouped(conflicts)} of ${plural(all, 'example')} ${conflicts === 1 ? 'has' : 'have'} the inputs of another and a different target: no model can be right about both.`;
     const remedies = [
-      `correct the targets (lockstep doctor data ${join(facts.folder, configName)} names the first two)`,
+      `correct the targets (${commandLine(['doctor', 'data', join(facts.folder, configName)])} names the first two)`,
       'inputs that tell such examples apart',
     ];
     findings.push({ title: 'Label conflicts', text, remedies });

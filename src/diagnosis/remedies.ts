@@ -1,13 +1,15 @@
 /** What this program has against what is wrong, by the names of its config: as `--set` takes them, where they are one value. */
+
 import { join } from 'node:path';
 import type { OptimizerConfig } from '../config/optimizer.js';
 import type { RunConfig } from '../config/run-config.js';
 import { isPlanned } from '../config/schedule.js';
 import { keepTogether } from '../data/splits/keep-together.js';
+import { commandLine } from '../ground/shell-words.js';
 import { configName } from '../report/run-folder.js';
 import type { RunFacts } from './facts.js';
 
-/** A remedy that can be pasted behind `lockstep train CONFIG`. */
+/** A remedy that can be pasted behind `npx lockstep train CONFIG`. */
 const set = (assignment: string, what: string): string =>
   `--set ${/[ {]/.test(assignment) ? `"${assignment}"` : assignment} ${what}`;
 
@@ -41,7 +43,7 @@ export function regularization({ config, hasPicture }: RunFacts): string[] {
     dropout(config),
     weightDecay(config),
     ...(hasPicture && !config.augment ? [set('augment={shift: 0.1}', 'shows each picture in another place')] : []),
-    'more training examples (lockstep train CONFIG --learning-curve 0.3,1 tells whether they help), or a smaller model',
+    'more training examples (npx lockstep train CONFIG --learning-curve 0.3,1 tells whether they help), or a smaller model',
   ];
 }
 
@@ -75,13 +77,13 @@ export function moreEpochs({ config, folder }: RunFacts): string[] {
   const epochs = `training.epochs=${2 * config.training.epochs}`;
   const goesOn = isPlanned(config.schedule)
     ? []
-    : [`lockstep train --resume ${folder} --set ${epochs} goes on with the run`];
+    : [`${commandLine(['train', '--resume', folder, '--set', epochs])} goes on with the run`];
   return [...goesOn, set(epochs, 'trains longer from the start')];
 }
 
 /** Of a run that was stopped before its end. */
 export const restOfRun = ({ folder }: RunFacts): string[] => [
-  `lockstep train --resume ${folder} goes on with the run, which was stopped before its end`,
+  `${commandLine(['train', '--resume', folder])} goes on with the run, which was stopped before its end`,
 ];
 
 /** Against a loss that falls too slowly. */
@@ -116,7 +118,7 @@ export function rareClasses({ config }: RunFacts, target: string | undefined): s
 export function apart({ config: { data }, folder }: Pick<RunFacts, 'config' | 'folder'>): string[] {
   const together = keepTogether(data);
   return [
-    `remove what comes twice before it is split (lockstep doctor data ${join(folder, configName)} names the first)`,
+    `remove what comes twice before it is split (${commandLine(['doctor', 'data', join(folder, configName)])} names the first)`,
     ...(together === undefined ? [] : [`${together} keeps what belongs to one user, patient or product in one split`]),
   ];
 }

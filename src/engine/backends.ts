@@ -57,7 +57,7 @@ export async function loadBackend(name: BackendName): Promise<void> {
     if (await tf.setBackend(name)) return;
   } catch (error) {
     const [reason] = (error as Error).message.split('\n');
-    throw new EngineError(`backend ${name} does not load here (${reason})`, 'choose another; see lockstep doctor');
+    throw new EngineError(`backend ${name} does not load here (${reason})`, 'choose another; see npx lockstep doctor');
   }
-  throw new EngineError(`backend ${name} does not load here`, 'choose another; see lockstep doctor');
+  throw new EngineError(`backend ${name} does not load here`, 'choose another; see npx lockstep doctor');
 }

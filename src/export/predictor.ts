@@ -126,5 +126,5 @@ export async function eagerly(attempt: () => Promise<unknown>): Promise<void> {
       reasons.push(error instanceof EngineError ? error.problem : `backend ${name}: ${(error as Error).message}`);
     }
   }
-  throw new EngineError(`engine tfjs cannot run this model: ${reasons.join('; ')}`, 'see lockstep doctor');
+  throw new EngineError(`engine tfjs cannot run this model: ${reasons.join('; ')}`, 'see npx lockstep doctor');
 }

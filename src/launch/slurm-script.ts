@@ -1,5 +1,5 @@
 /** The batch file of a job of Slurm: its ranks run `lockstep join`, and the job goes on by itself where it was stopped. */
-import { shellWord, shellWords } from './shell-words.js';
+import { shellWord, shellWords } from '../ground/shell-words.js';
 
 export interface SlurmJob {
   readonly name: string;

@@ -9,7 +9,7 @@ import { StringDecoder } from 'node:string_decoder';
 import { printable } from '../ground/printable.js';
 import type { SshHost } from './hosts-file.js';
 import { stopLine } from './life-line.js';
-import { remoteCommand } from './shell-words.js';
+import { remoteCommand } from './remote-command.js';
 
 export interface SshRankOptions {
   readonly host: SshHost;

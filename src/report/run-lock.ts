@@ -3,11 +3,13 @@
  * of another machine, which shares the folder, while it gives signs of life. Whoever has a lock looks before each write
  * whether that is so still: one that slept while another took over writes nothing any more.
  */
+
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { OutputError, RunBusyError, RunLostError } from '../errors.js';
+import { commandLine } from '../ground/shell-words.js';
 import { beforeDeath } from './last-acts.js';
 import { isAlive, isNeighbour, ownIdentity, type ProcessIdentity } from './process-identity.js';
 
@@ -147,12 +149,12 @@ function lossOf(folder: string, holder: Holder | undefined, mine: Holder): RunLo
   if (existsSync(folder)) {
     return new RunLostError(
       `${folder}: the run's lock is gone: its folder is being deleted, or another process may have the run`,
-      `if the folder stays and no other process trains it, go on with lockstep train --resume ${folder}`,
+      `if the folder stays and no other process trains it, go on with: ${commandLine(['train', '--resume', folder])}`,
     );
   }
   return new RunLostError(
     `${folder}: the run's folder is gone: it was deleted or moved while the run trained`,
-    'where it was moved, go on with lockstep train --resume <new place>; otherwise start the run again',
+    'where it was moved, name the new place to --resume; otherwise start the run again',
   );
 }
 

@@ -1,6 +1,7 @@
 /** The words and columns of a run's report, for a terminal and for a plain stream alike. */
 
 import { printableDeep } from '../ground/printable.js';
+import { commandLine } from '../ground/shell-words.js';
 import { duration, grouped, metricText, plural } from '../ground/units.js';
 import { cutMiddle, displayWidth, padStart } from './aligned.js';
 import { columnsText } from './columns-text.js';
@@ -34,8 +35,7 @@ export function textReporter(
   let headed = false;
   let seen = '';
   const courses = new Map<string, number[]>();
-  // The command that goes on with the run is the one that it was started with.
-  let command = 'train';
+  let folder = '';
   return (given) => {
     // Of each step, and without a word of anybody's.
     if (given.event === 'progress') return progress(given);
@@ -44,7 +44,7 @@ export function textReporter(
     const event = printableDeep(given);
     switch (event.event) {
       case 'start':
-        epochs = event.epochs;
+        ({ epochs, folder } = event);
         return write(startBlock(event, colors, width()));
       case 'columns':
         return write(columnsText(event, colors, width()));
@@ -61,7 +61,6 @@ export function textReporter(
       case 'step':
         return;
       case 'listening':
-        command = event.join === null ? 'join' : 'coordinator';
         return write(worldText(event, colors, width()));
       case 'world': {
         // Between epochs the table would hide their lines; who is on the way has a line already.
@@ -76,7 +75,7 @@ export function textReporter(
       case 'summary':
         return write(worldText(event, colors, width()));
       case 'end':
-        return write(endBlock(event, courses, command, colors, width()));
+        return write(endBlock(event, courses, folder, colors, width()));
       case 'error':
         return write(errorBlock(event, colors));
     }
@@ -161,7 +160,7 @@ function courseRows(courses: ReadonlyMap<string, readonly number[]>, width: numb
 function endBlock(
   event: EndEvent,
   courses: ReadonlyMap<string, readonly number[]>,
-  command: string,
+  folder: string,
   colors: Colors,
   width: number,
 ): string {
@@ -175,7 +174,7 @@ function endBlock(
   if (event.restored) rows.push(['restored', `the parameters of epoch ${grouped(event.bestEpoch!)}`]);
   if (event.validation) rows.push(['validation', metricsText(event.validation)]);
   if (event.test) rows.push(['test', metricsText(event.test)]);
-  if (event.sealed) rows.push(['test', 'sealed; lockstep evaluate --unseal opens it']);
+  if (event.sealed) rows.push(['test', `sealed; ${commandLine(['evaluate', folder, '--unseal'])} opens it`]);
   for (const [name, values] of Object.entries(event.weights ?? {})) rows.push([name, values.map(metricText).join(' ')]);
   const { final = [], best = [] } = event.decisions ?? {};
   rows.push(...decisionRows(final));
@@ -186,11 +185,10 @@ function endBlock(
   const rates = [`${grouped(event.examplesPerSecond)} examples/s`];
   if (event.tokensPerSecond !== undefined) rates.push(`${grouped(event.tokensPerSecond)} tokens/s`);
   if (event.examplesPerSecond > 0) rows.push(['speed', rates.join(', ')]);
-  const resume = event.resume === null ? '' : `go on with: lockstep ${command} --resume ${event.resume}\n`;
   const figures = Object.entries(event.figures ?? {}).flatMap(([split, figures]) =>
     Object.entries(figures).map(([name, figure]) => figureText(`${split} ${name}`, figure, metricText, width)),
   );
-  return `\n${table(rows, colors, width)}${figures.join('')}parameters sha256: ${event.sha256}\n${resume}`;
+  return `\n${table(rows, colors, width)}${figures.join('')}parameters sha256: ${event.sha256}\n`;
 }
 
 function warningLine(message: string, colors: Colors): string {

@@ -74,4 +74,4 @@ export class Guard {
 }
 
 /** Of equal length, so that the time of comparing tells nothing. */
-const digest = (text: string): Buffer => createHash('sha256').update(`lockstep ui ${text}`).digest();
+const digest = (text: string): Buffer => createHash('sha256').update(`lockstep-ui ${text}`).digest();

@@ -119,7 +119,9 @@ it('advises the rest of a run that was stopped, and no other model', () => {
   const end = { bestEpoch: null, stoppedEarly: false, restored: false, interrupted: true };
   const [{ title, remedies }] = diagnoseRun({ ...one, log: { ...log, end } });
   expect(title).toBe('The model has learned nothing');
-  expect(remedies).toEqual(['lockstep train --resume runs/x-1 goes on with the run, which was stopped before its end']);
+  expect(remedies).toEqual([
+    'npx lockstep train --resume runs/x-1 goes on with the run, which was stopped before its end',
+  ]);
 });
 
 it('is nothing where a difference is small, or may be chance', () => {

@@ -82,7 +82,7 @@ describe('lockstep data', () => {
       event: 'end',
       dir: 'my data',
       interrupted: true,
-      next: `lockstep data mnist --dir "my data" --mirror ${mirror}`,
+      next: `npx lockstep data mnist --dir ${process.platform === 'win32' ? '"my data"' : "'my data'"} --mirror ${mirror}`,
     });
     expect(readFileSync(partial).equals(content.subarray(0, 1000))).toBe(true);
 
@@ -111,7 +111,9 @@ describe('lockstep data', () => {
     const { code, stdout, stderr } = await lockstepServed(['data', 'cifar10', '--dir', '.'], folder);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout.match(/ is here already\n/g)).toHaveLength(4);
-    expect(stdout).toMatch(/Ready in \.\. Next:\n {2}lockstep train \S*configs.cifar10\.yaml .*--set data\.dir=\.\n$/);
+    expect(stdout).toMatch(
+      /Ready in \.\. Next:\n {2}npx lockstep train \S*configs.cifar10\.yaml .*--set data\.dir=\.\n$/,
+    );
   });
 
   it('has a config for every set, which looks for it where it is put', () => {

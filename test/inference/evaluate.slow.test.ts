@@ -353,7 +353,7 @@ describe('what is not there', () => {
     expect(await refusal(killed)).toEqual([
       'LOCKSTEP_MODEL',
       `${killed}: has no model: the run ended before it saved one`,
-      `go on with it: lockstep train --resume ${killed}`,
+      `go on with it: npx lockstep train --resume ${killed}`,
     ]);
     cpSync(join(run(), 'best'), join(killed, 'best'), { recursive: true });
     expect(await refusal(killed, { model: 'final' })).toEqual([

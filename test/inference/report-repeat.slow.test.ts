@@ -42,7 +42,7 @@ it('the line has every option that changes what is found', () => {
     ...{ importance: true, repeats: 3 },
   });
   const others = evaluateLine('runs/a', null, { data: { x: 'x.npy' }, diagnose: true });
-  expect(others).toEqual(['npx', 'lockstep', 'evaluate', 'runs/a', '--data', 'x=x.npy']);
+  expect(others).toEqual(['evaluate', 'runs/a', '--data', 'x=x.npy']);
   // --gallery is said as --set evaluation.gallery.
   // A device says where something is computed, not what.
   const harmless = ['--threads', '--device', '--html', '--markdown', '--force', '--json', '--gallery'];

@@ -82,7 +82,7 @@ describe('a sealed test split', () => {
   it('is not read by its run', async () => {
     expect(end).toMatchObject({ test: null, sealed: true });
     const { stdout } = await lockstepServed(['train', '--seal', join(folder, 'sealed.yaml'), '--threads', '1'], folder);
-    expect(stdout).toMatch(/^ *test +sealed; lockstep evaluate --unseal opens it$/m);
+    expect(stdout).toMatch(/^ *test +sealed; npx lockstep evaluate \S+ --unseal opens it$/m);
   });
 
   it('stays closed: validation is evaluated, and test refused', async () => {
@@ -94,7 +94,7 @@ describe('a sealed test split', () => {
     expect(await refusal(run, { split: 'test', config: join(folder, 'sealed.yaml') })).toBe(sealed);
     expect(await refusal(join(run, 'model'), { split: 'test' })).toBe(sealed);
     await expect(resume(run, { threads: 1, set: ['evaluation.seal=false', 'training.epochs=2'] })).rejects.toThrow(
-      `evaluation.seal: the test split of ${run} is sealed: leave it so; when the run has ended, lockstep evaluate ${run} --unseal opens it`,
+      `evaluation.seal: the test split of ${run} is sealed: leave it so; when the run has ended, npx lockstep evaluate ${run} --unseal opens it`,
     );
     const { stdout } = await lockstepServed(['evaluate', run, '--threads', '1'], folder);
     expect(stdout).toMatch(/^test split +sealed; --unseal opens it$/m);

@@ -2,9 +2,10 @@
 import { spawnSync } from 'node:child_process';
 import { PassThrough } from 'node:stream';
 import { expect, it } from 'vitest';
+import { shellWords } from '../../src/ground/shell-words.js';
 import { parseHosts } from '../../src/launch/hosts-file.js';
 import { holdLifeLine, stopLine } from '../../src/launch/life-line.js';
-import { remoteCommand, shellWords } from '../../src/launch/shell-words.js';
+import { remoteCommand } from '../../src/launch/remote-command.js';
 import { skipIf } from '../support/skip-if.js';
 
 const posix = skipIf(process.platform === 'win32' && 'words of shells: needs a POSIX shell');

@@ -42,7 +42,7 @@ describe('--steps', () => {
     const file = writeConfig(folder, 'told', config);
     const { code, stdout } = await lockstepServed(['train', file, '--steps', '1', '--threads', '1'], folder);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/lockstep train --resume runs\/told-1/);
+    expect(stdout).toMatch(/go on with: npx lockstep train --resume runs\/told-1 --threads 1\n$/);
   });
 
   it('refuses what is no number of steps, and writes nothing', async () => {

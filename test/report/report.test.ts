@@ -156,7 +156,6 @@ parameters sha256: ${SHA}
   time          1.0 s
   speed         4,360 examples/s, 279,040 tokens/s
 parameters sha256: ${SHA}
-go on with: lockstep train --resume runs/digits-1
 `);
   });
 

@@ -1,7 +1,9 @@
 /** Options of all commands: one name is one option, in the same words and read in the same way, whatever command has it. */
 import type { Command, Option } from 'commander';
 import { beforeAll, expect, it } from 'vitest';
+import { goOnBy } from '../../cli/go-on.js';
 import { loaders } from '../../cli/program.js';
+import { sourcesIn } from '../support/sources.js';
 
 /** Names that mean something else in these commands than in others: each could have no other name in its field. */
 const ownMeaning: Readonly<Record<string, readonly string[]>> = {
@@ -84,4 +86,26 @@ it('says the same of an argument in every command that has it', () => {
 it('shows no default of options that may be given several times', () => {
   const texts = commands.map((command) => command.helpInformation());
   expect(texts.filter((text) => text.includes('[]'))).toEqual([]);
+});
+
+/** What a user is to type is typed behind npx, which finds it; a comment, or a command's name in a sentence, is not typed. */
+it('names commands as they are typed', () => {
+  const bare = /(?<!npx (?:--no -- )?|bin\/)\blockstep (?:[a-z]+ )+(?:--|\$\{|[A-Z]{2}|[\w/]+\.(?:yaml|csv)\b)/;
+  const found = ['src', 'coordinator', 'worker', 'cli']
+    .flatMap(sourcesIn)
+    .flatMap(({ file, text }) =>
+      text
+        .split('\n')
+        .flatMap((line) => (!/^\s*(?:\/?\*|\/\/)/.test(line) && bare.test(line) ? [`${file}: ${line}`] : [])),
+    );
+  expect(found).toEqual([]);
+});
+
+it('goes on with a run as it was begun, without what its folder has', () => {
+  const coordinator = commands.find((command) => command.name() === 'coordinator')!;
+  const given = 'c.yaml --threads 0 --min-workers 2 --host 0.0.0.0 --port 1 --token t --set a=1 --steps 9 --out o --ui';
+  coordinator.parseOptions(given.split(' '));
+  const line = goOnBy(coordinator)('my runs/a-1');
+  const run = process.platform === 'win32' ? '"my runs/a-1"' : "'my runs/a-1'";
+  expect(line).toBe(`npx lockstep coordinator --resume ${run} --min-workers 2 --ui --threads 0`);
 });

@@ -92,7 +92,7 @@ it('sends all of a run that was interrupted, taken up again without a server, an
     event.event === 'warning' && warnings.push(event.message!);
   await resume(run, { threads: 1, report });
   expect(warnings).toEqual([
-    `track.mlflow: ${uri}: the answer was 503; lockstep track ${run} sends what is missing there`,
+    `track.mlflow: ${uri}: the answer was 503; npx lockstep track ${run} sends what is missing there`,
   ]);
   await expect(track(run)).rejects.toMatchObject({
     code: 'LOCKSTEP_OUTPUT',

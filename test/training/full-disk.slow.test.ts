@@ -115,7 +115,7 @@ function expectOnlyUnwritten(events: readonly RunEvent[], names: readonly string
 
 /** Does what the remedy says. */
 async function follow(remedy: string, out: string): Promise<void> {
-  const [, run] = /lockstep train --resume (\S+):/.exec(remedy)!;
+  const [, run] = /npx lockstep train --resume (\S+):/.exec(remedy)!;
   const { code, stdout } = await lockstepServed(['train', '--resume', run, '--threads', '1', '--json'], out);
   const end = eventOf(eventsOf(stdout), 'end');
   expect({ code, sha256: end.sha256 }).toEqual({ code: 0, sha256 });

@@ -134,15 +134,20 @@ it('Ctrl-C writes a checkpoint, names the command that goes on, and that ends as
   });
   const undisturbed = await trained(file, [], join(folder, 'whole'));
   const hold = held('3/5');
-  const life = startLockstep(['train', file, '--ledger'], folder, hold.env);
+  const life = startLockstep(
+    ['train', file, '--ledger', '--threads', '2', '--set', 'checkpoint.keep=9'],
+    folder,
+    hold.env,
+  );
   await life.says('3/5');
   life.process.kill('SIGINT');
   hold.release();
   const { code, stdout } = await life.finished;
   expect(code).toBe(130);
   expect(stdout).toMatch(/\n {2}interrupted +the model is that of the last finished step\n/);
-  const [, command] = /\ngo on with: lockstep (train --resume .+)\n$/.exec(stdout)!;
-  expect(command).toBe(`train --resume ${join('runs', 'stopped-1')}`);
+  const [, command] = /\ngo on with: npx lockstep (train --resume .+)\n$/.exec(stdout)!;
+  // What the run keeps is not said again.
+  expect(command).toBe(`train --resume ${join('runs', 'stopped-1')} --threads 2`);
   const stopped = join(folder, 'runs', 'stopped-1');
   expect(readdirSync(join(stopped, 'checkpoints'))).toHaveLength(1);
   expect(readFileSync(join(stopped, 'metrics.jsonl'), 'utf8')).toContain('"interrupted":true');

@@ -1,5 +1,7 @@
 /** A run for MLflow's tracking server: sent beside the run, which neither waits for it nor fails by it. */
+
 import { printable } from '../../ground/printable.js';
+import { commandLine } from '../../ground/shell-words.js';
 import type { RunEvent } from '../../report/events.js';
 import type { Tracker } from '../tracker.js';
 import { MlflowSender, type MlflowStatus, type MlflowTarget, type SentRun } from './mlflow-sender.js';
@@ -60,7 +62,7 @@ class Courier {
       await this.#send();
       await this.#sender.finish(this.#status, this.#status === 'FINISHED', this.#abort.signal);
     } catch (error) {
-      this.#say(error, `lockstep track ${this.#run.folder} sends what is missing there`);
+      this.#say(error, `${commandLine(['track', this.#run.folder])} sends what is missing there`);
     } finally {
       clearTimeout(timer);
     }

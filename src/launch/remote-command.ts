@@ -1,10 +1,5 @@
-/** Command lines for shells that are not known: each word stays the one that it is. */
-
-/** A word for a POSIX shell; fish and csh read it the same way, but for backslashes and exclamation marks. */
-export const shellWord = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-
-export const shellWords = (words: readonly string[]): string => words.map(shellWord).join(' ');
+/** What a host is told to run, by a shell that is not known. */
+import { shellWord, shellWords } from '../ground/shell-words.js';
 
 /**
  * What a rank's host is told to run, by whatever shell its user has. That the end of the command is the end of the shell too is not left
