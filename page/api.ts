@@ -9,6 +9,9 @@ export interface Summary {
   readonly best: { readonly metric: string; readonly value: number | null; readonly epoch: number } | null;
 }
 
+/** Whether a process trains a run in this state, which can be asked to stop. */
+export const isTrained = (state: string | undefined): boolean => state === 'running' || state === 'waiting';
+
 export interface Run {
   readonly name: string;
   readonly changed: number;

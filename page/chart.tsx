@@ -1,7 +1,7 @@
 /** One chart of lines over a common axis. */
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { shortNumber, shownText } from './numbers';
+import { shortNumber, shownText, tickTexts } from './numbers';
 
 export interface Line {
   readonly label: string;
@@ -31,6 +31,7 @@ const dashes = [[], [6, 4], [2, 3]];
 const colours = 6;
 /** Pixels. */
 const height = 240;
+const leastAxis = 62;
 
 const colourOf = (number: number, name = 'c'): string =>
   getComputedStyle(document.documentElement)
@@ -58,6 +59,14 @@ function valueOrLast({ data }: uPlot, value: number | null, series: number, plac
   return shortNumber(place === null ? values?.findLast((one) => one !== null && one !== undefined) : value);
 }
 
+/** Pixels that the Y axis takes: as wide as its widest text, so that none is cut off, and the same in most charts. */
+function widthOf({ ctx, axes }: uPlot, texts: string[] | null, place: number): number {
+  const { font, ticks, gap = 0 } = axes[place];
+  ctx.font = font![0];
+  const widest = Math.max(0, ...(texts ?? []).map((text) => ctx.measureText(text).width / devicePixelRatio));
+  return Math.max(leastAxis, Math.ceil(widest + (ticks?.size ?? 0) + gap));
+}
+
 function optionsOf({ lines, axis, isLogX, zoomed }: ChartProps, width: number, hasY: boolean): uPlot.Options {
   const [text, rule] = [variable('--soft'), variable('--rule')];
   const axisOf = (label?: string): uPlot.Axis => ({
@@ -74,8 +83,8 @@ function optionsOf({ lines, axis, isLogX, zoomed }: ChartProps, width: number, h
       axisOf(axis),
       {
         ...axisOf(),
-        size: 62,
-        values: (_, values) => values.map((value) => (value === null ? '' : shortNumber(value))),
+        size: widthOf,
+        values: (_, values, _axis, _space, between) => tickTexts(values, hasY ? 0 : between),
       },
     ],
     series: [

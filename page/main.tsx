@@ -1,7 +1,7 @@
 /** The page: the list of runs, the curves of those that are drawn, and the one that is opened. */
 import { render } from 'preact';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { arrive, type Curve, getCurve, getRuns, type Runs, TokenWanted } from './api';
+import { arrive, type Curve, getCurve, getRuns, isTrained, type Runs, TokenWanted } from './api';
 import { Curves, type StepRange } from './curves';
 import { shownText } from './numbers';
 import { Reports } from './reports';
@@ -92,7 +92,7 @@ function App() {
       setRuns(found);
       if (inAddress().length > 0 || found.runs.length === 0) return;
       // What trains, or was written last, is what one wants to see first.
-      const first = found.runs.find(({ summary }) => summary?.state === 'running') ?? found.runs[0];
+      const first = found.runs.find(({ summary }) => isTrained(summary?.state)) ?? found.runs[0];
       setChosen((before) => (before.length > 0 ? before : [first.name]));
       setOpened((before) => before ?? first.name);
     } catch (error) {

@@ -8,6 +8,29 @@ export const shortNumber = (value: number | null | undefined): string => {
   return value.toLocaleString('en', size >= 1000 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 });
 };
 
+/**
+ * What stands at the ticks of an axis: with as many digits as tell each from the next, all written in the same way.
+ * @param values null where there is a tick without a text
+ * @param between two ticks; 0 where that is not the same everywhere (on a scale of logarithms): a value or two digits then
+ */
+export function tickTexts(values: readonly (number | null)[], between: number): string[] {
+  const sizes = values.map((value) => Math.abs(value ?? 0));
+  const largest = Math.max(0, ...sizes);
+  const power = (size: number) => Math.floor(Math.log10(size));
+  // One more, for steps of 2.5.
+  const placesOf = (size: number) => 1 - power(between > 0 ? between : size);
+  const isShort = largest === 0 || (largest >= 1e-3 && largest < 1e7);
+  return values.map((value, i) => {
+    if (value === null) return '';
+    // What is rounded to no number, as uPlot adds steps up.
+    if (sizes[i] === 0 || sizes[i] < between / 1e6) return '0';
+    const places = placesOf(sizes[i]);
+    if (isShort) return value.toLocaleString('en', { maximumFractionDigits: Math.min(20, Math.max(0, places)) });
+    const digits = Math.min(15, Math.max(0, places + power(sizes[i])));
+    return value.toExponential(digits).replace(/\.?0*e\+?/, 'e');
+  });
+}
+
 export function bytesOf(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));

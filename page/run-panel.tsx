@@ -1,8 +1,9 @@
 /** One run: what can be done with it, its workers, checkpoints, log, config and reports. */
 import { useEffect, useState } from 'preact/hooks';
-import { act, type Details, getDetails, hasToken, type LogEvent } from './api';
+import { act, type Details, getDetails, hasToken, isTrained } from './api';
 import { Differences } from './differences';
-import { bytesOf, clock, shortNumber, shownText } from './numbers';
+import { Log } from './log';
+import { bytesOf, clock, shownText } from './numbers';
 import { Reports } from './reports';
 import { TokenForm } from './token-form';
 import { WorldView } from './world-view';
@@ -26,7 +27,7 @@ export function RunPanel({ run, state, beat, others }: RunPanelProps) {
     <section aria-labelledby="run">
       <h2 id="run">{shownText(run)}</h2>
       {isRun && <Actions run={run} state={state} />}
-      <WorldView world={details.world} events={details.events} isRunning={state === 'running'} />
+      <WorldView world={details.world} events={details.events} isTrained={isTrained(state)} />
       {isRun && <Checkpoints checkpoints={details.checkpoints} />}
       <h3>Reports</h3>
       {details.reports.length === 0 && (
@@ -84,7 +85,7 @@ function Actions({ run, state }: Pick<RunPanelProps, 'run' | 'state'>) {
           ? '. It goes on with: npx lockstep train --resume (over several machines coordinator --resume), and its folder'
           : ''}
       </p>
-      {state === 'running' && (
+      {isTrained(state) && (
         <div class="controls">
           <button type="button" onClick={() => void send('checkpoint')}>
             Write a checkpoint
@@ -107,51 +108,5 @@ function Actions({ run, state }: Pick<RunPanelProps, 'run' | 'state'>) {
       {asks && <TokenForm known={() => void send(asks)} />}
       <p role="status">{said}</p>
     </div>
-  );
-}
-
-/** An event in words: what is no word of ours is shown as the text that it is. */
-function textOf(event: LogEvent): string {
-  const { event: kind, time: _, ...rest } = event;
-  if (typeof rest.message === 'string')
-    return `${rest.message}${typeof rest.remedy === 'string' ? `: ${rest.remedy}` : ''}`;
-  if (kind === 'worker')
-    return `${rest.name} ${rest.change} at step ${rest.step}${rest.reason ? `: ${rest.reason}` : ''}`;
-  if (kind === 'checkpoint') return `step ${rest.step}`;
-  if (kind === 'phase') return `${rest.phase}`;
-  if (kind === 'start')
-    return `${rest.engine}, ${rest.threads} ${rest.threads === 1 ? 'thread' : 'threads'}, ${shortNumber(rest.parameters as number)} parameters: ${rest.data}`;
-  if (kind === 'end') {
-    const skipped = rest.skippedSteps ? `; steps skipped in float16: ${rest.skippedSteps}` : '';
-    return `${rest.interrupted ? 'stopped' : 'done'} after ${shortNumber(rest.seconds as number)} s${skipped}; parameters sha256 ${rest.sha256}`;
-  }
-  if (kind === 'listening') return `${rest.url}`;
-  if (kind === 'waiting') return `${rest.present} of ${rest.minimum} workers are there`;
-  const words = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value));
-  return Object.entries(rest)
-    .map(([name, value]) => `${name} ${words(value)}`)
-    .join(', ');
-}
-
-function Log({ events }: Pick<Details, 'events'>) {
-  const shown = events
-    .filter(({ event }) => event !== 'world')
-    .slice(-300)
-    .toReversed();
-  return (
-    <>
-      <h3>Log</h3>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys. */}
-      <section class="scroll log" aria-label="Log, newest first" tabIndex={0}>
-        <ol>
-          {shown.map((event, i) => (
-            <li key={`${event.time} ${shown.length - i}`} class={String(event.event) === 'error' ? 'error' : ''}>
-              <span class="note">{clock(Number(event.time))}</span> <b>{shownText(event.event, 100)}</b>{' '}
-              {shownText(textOf(event))}
-            </li>
-          ))}
-        </ol>
-      </section>
-    </>
   );
 }

@@ -5,7 +5,8 @@ import { clock, shortNumber, shownText } from './numbers';
 export interface WorldViewProps {
   readonly world: Details['world'];
   readonly events: readonly LogEvent[];
-  readonly isRunning: boolean;
+  /** Whether the run goes on: of one that has ended, nobody takes part any more. */
+  readonly isTrained: boolean;
 }
 
 /** Lost workers that the table has. */
@@ -92,7 +93,7 @@ function Line({ changes }: { readonly changes: readonly LogEvent[] }) {
   );
 }
 
-export function WorldView({ world, events, isRunning }: WorldViewProps) {
+export function WorldView({ world, events, isTrained }: WorldViewProps) {
   const changes = events.filter(({ event }) => event === 'worker');
   const lost = lostOf(events);
   // One that is lost while the table was written.
@@ -101,7 +102,7 @@ export function WorldView({ world, events, isRunning }: WorldViewProps) {
   return (
     <>
       <h3>Workers</h3>
-      {world && !isRunning && <p class="note">As they stood at {clock(world.time)}.</p>}
+      {world && !isTrained && <p class="note">As they stood at {clock(world.time)}.</p>}
       {world && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys.
         <section class="scroll" aria-label="Workers" tabIndex={0}>
@@ -136,7 +137,7 @@ export function WorldView({ world, events, isRunning }: WorldViewProps) {
                     <th scope="row">
                       {worker.name} ({worker.address})
                     </th>
-                    <td>{worker.state}</td>
+                    <td>{isTrained ? worker.state : `was ${worker.state}`}</td>
                     <td>{worker.threads}</td>
                     <td>{Math.round(100 * worker.share)} %</td>
                     <td>{shortNumber(worker.examplesPerSecond)}</td>

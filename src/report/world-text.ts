@@ -2,6 +2,7 @@
 import type pc from 'picocolors';
 import { bytesText, duration, grouped, plural, sizeText, tenths } from '../ground/units.js';
 import { tableLines } from './aligned.js';
+import { summaryNotes } from './summary-notes.js';
 import type {
   ListeningEvent,
   SummaryEvent,
@@ -85,30 +86,9 @@ function summaryText(event: SummaryEvent, colors: Colors, width: number): string
     ...[worker.computeSeconds, worker.exchangeSeconds, worker.updateSeconds].map(duration),
     ...[sizeText(worker.bytesReceived), sizeText(worker.bytesSent), grouped(worker.timesLost)],
   ]);
-  const { bytesPerStep, fewestBytesPerStep, hosts, bytesBetweenHosts, reproducible, precision, rank, sums, local } =
-    event;
-  const bytes = `${sizeText(bytesPerStep)} of gradients crossed the network in a step; ${sizeText(fewestBytesPerStep)} is the least\n`;
-  const between =
-    hosts > 1 ? `${grouped(hosts)} hosts: ${sizeText(bytesBetweenHosts)} of that went from one to another\n` : '';
-  const mixed = reproducible ? '' : 'not bit-reproducible: machines with different arithmetic took part\n';
-  const rounded =
-    precision === 'float32' ? '' : `gradients crossed the network as ${precision}: the result depends on the workers\n`;
-  const factors =
-    rank === null
-      ? ''
-      : `gradients crossed the network as factors of rank ${grouped(rank)}: the result depends on the workers\n`;
-  const byLibrary = sums === 'mpi' ? 'gradients were added up by MPI itself: the result depends on the workers\n' : '';
-  const rounds = local
-    ? `${plural(local.replicas, 'replica')} took ${plural(local.steps, 'local step')} a round${local.parts > 1 ? `, ${plural(local.parts, 'part')} in turn` : ''}${local.overlap > 0 ? `, ${grouped(local.overlap)} beside an exchange` : ''}${local.quantize ? `, rounded to ${local.quantize}` : ''}: the result is not that of training in step\n`
-    : '';
-  const state = event.optimizerState === 'sharded' ? shardedLine(event.workers) : '';
-  return `\n${columns(summaryTitles, rows, colors, width)}${bytes}${between}${state}${mixed}${rounded}${factors}${byLibrary}${rounds}`;
-}
-
-/** The coordinator comes first, and has the state of all. */
-function shardedLine([{ optimizerBytes: all }, ...workers]: SummaryEvent['workers']): string {
-  const most = Math.max(0, ...workers.map(({ optimizerBytes }) => optimizerBytes));
-  return `a worker had ${sizeText(most)} of the optimizer's state at most, of the ${sizeText(all)} that the coordinator has\n`;
+  return `\n${columns(summaryTitles, rows, colors, width)}${summaryNotes(event)
+    .map((note) => `${note}\n`)
+    .join('')}`;
 }
 
 /** By its name a worker is found: lines are broken rather than that. */

@@ -8,12 +8,13 @@ import { metricsName } from '../report/metrics-log.js';
 import { configName, scaleReportName } from '../report/run-folder.js';
 import { isBeingTrained } from '../report/run-lock.js';
 import { entriesIn, numberIn, type ReadPlace, readNewLines } from './growing-file.js';
+import { WaitForWorkers } from './wait-for-workers.js';
 
 /**
- * `running`: a process trains it; `done`: it came to its end; `stopped`: it was asked to, and can go on; `failed`: it ended with an error;
+ * `running`: a process trains it; `waiting`: one does, once workers enough are there; `done`: it came to its end; `stopped`: it was asked to, and can go on; `failed`: it ended with an error;
  * `broken off`: its process ended without a word; `measured`: it is no run, but what `lockstep scale` has found.
  */
-export type RunState = 'running' | 'done' | 'stopped' | 'failed' | 'broken off' | 'measured';
+export type RunState = 'running' | 'waiting' | 'done' | 'stopped' | 'failed' | 'broken off' | 'measured';
 
 export interface RunSummary {
   readonly name: string;
@@ -44,6 +45,7 @@ export class SummarizedRun {
   #epoch = 0;
   #end: LoggedEnd | undefined;
   #hasFailed = false;
+  readonly #wait = new WaitForWorkers();
   #config: FlatConfig = new Map();
   #configTime = -1;
 
@@ -85,10 +87,13 @@ export class SummarizedRun {
     const events = join(this.folder, eventsName);
     const forget = () => {
       this.#hasFailed = false;
+      this.#wait.begin();
     };
     ({ place: this.#eventsPlace } = await readNewLines(events, this.#eventsPlace, forget, (lines) => {
-      for (const { event } of entriesIn(lines))
-        this.#hasFailed = event === 'error' || (this.#hasFailed && event !== 'start');
+      for (const entry of entriesIn(lines)) {
+        this.#hasFailed = entry.event === 'error' || (this.#hasFailed && entry.event !== 'start');
+        this.#wait.take(entry);
+      }
     }));
   }
 
@@ -146,7 +151,7 @@ export class SummarizedRun {
   }
 
   get #state(): RunState {
-    if (isBeingTrained(this.folder)) return 'running';
+    if (isBeingTrained(this.folder)) return this.#wait.lasts ? 'waiting' : 'running';
     if (this.#end) return this.#end.interrupted ? 'stopped' : 'done';
     if (this.#hasFailed) return 'failed';
     return existsSync(join(this.folder, scaleReportName)) ? 'measured' : 'broken off';

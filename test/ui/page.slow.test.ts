@@ -30,6 +30,49 @@ const config = {
   training: { epochs: 50_000, batchSize: 32, shards: 4, logEvery: 10 },
 };
 
+const worker = {
+  name: 'one',
+  address: 'there',
+  threads: 1,
+  state: 'active',
+  examplesPerSecond: 9,
+  share: 1,
+  roundTrip: 2,
+};
+/** As a run over two hosts tells it. */
+const summary = {
+  event: 'summary',
+  ...{
+    steps: 90,
+    bytesPerStep: 57692,
+    fewestBytesPerStep: 38304,
+    hosts: 2,
+    bytesBetweenHosts: 1200,
+    reproducible: true,
+  },
+  ...{ precision: 'bfloat16', rank: null, sums: 'tree', optimizerState: 'replicated', local: null },
+  workers: [
+    { name: 'coordinator', shards: 90, timesLost: 0 },
+    { name: 'one', shards: 270, timesLost: 2 },
+  ],
+};
+
+/** Texts at the ticks of the Y axes, by chart: how far each reaches to the left. */
+const notesTicks = `{
+  globalThis.ticks = {};
+  const { prototype } = CanvasRenderingContext2D;
+  const { fillText, clearRect } = prototype;
+  const nameOf = ({ canvas }) => canvas.closest('[data-title]').dataset.title;
+  prototype.clearRect = function (...box) {
+    ticks[nameOf(this)] = [];
+    return clearRect.apply(this, box);
+  };
+  prototype.fillText = function (text, x, y) {
+    if (text && this.textAlign === 'right') ticks[nameOf(this)].push([text, x - this.measureText(text).width]);
+    return fillText.call(this, text, x, y);
+  };
+}`;
+
 /** A run that broke off, with names and messages as nobody would choose them. */
 function writeEarlier(runs: string): void {
   const run = join(runs, 'earlier-1');
@@ -45,14 +88,13 @@ function writeEarlier(runs: string): void {
     step: i + 1,
     loss: 3 / (i + 1),
     gradientNorm: 1,
+    learningRate: 1e-5 * (1 - 1e-6 * i),
   }));
   writeFileSync(join(run, 'metrics.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  const events = [markup, `\u001b[31m\u202e${markup}`, endless].map((message) => ({
-    event: 'warning',
-    message,
-    time: 1,
-  }));
+  const messages = [markup, `\u001b[31m\u202e${markup}`, endless].map((message) => ({ event: 'warning', message }));
+  const events = [...messages, summary].map((event) => ({ ...event, time: 1 }));
   writeFileSync(join(run, 'events.jsonl'), events.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  writeFileSync(join(run, 'world.json'), JSON.stringify({ time: 1, workers: [worker] }));
   writeFileSync(join(run, 'report.html'), '<h1>A report</h1><script>document.title = 1</script>');
 }
 
@@ -89,6 +131,7 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
     server = await serveRuns({ folder: runs, host: '127.0.0.1', port: 0, token });
     tab = await Tab.open(join(folder, 'browser'));
     await tab.look(1200);
+    await tab.send('Page.addScriptToEvaluateOnNewDocument', { source: notesTicks });
     await coordinator.until('epoch');
     await tab.show(`${server.url}#token=${token}`);
   });
@@ -135,6 +178,11 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
     await shows(text).toContain(markup);
     const seen = await text();
     for (const word of ['broken off', 'step-00000090: 2.5 MB', endless.trim()]) expect(seen).toContain(word);
+    expect(seen).toContain(
+      'summary 90 steps, shards by coordinator 25 %, one 75 % (lost 2 times); 57.7 kB of gradients crossed the network in a step; ' +
+        '38.3 kB is the least; 2 hosts: 1.2 kB of that went from one to another; gradients crossed the network as bfloat16: ',
+    );
+    expect(await evaluate(`document.querySelector('.workers').innerText`)).toMatch(/one \(there\)\s+was active/);
     expect(await evaluate('document.querySelectorAll("img").length')).toBe(0);
     expect(await evaluate('document.title')).toBe('Lockstep');
     await click('report.html');
@@ -147,6 +195,16 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
     await shows(() => evaluate(`document.querySelector('.differences')?.innerText`)).toMatch(
       /training.batchSize\s+64\s+32/,
     );
+  });
+
+  it('has the whole of each number at the ticks of a chart, of rates that hardly change too', async () => {
+    const ticks = () => evaluate<Record<string, [string, number][]>>('ticks');
+    await evaluate(`document.querySelector('[data-title="Learning rate"]').scrollIntoView()`);
+    await shows(async () => (await ticks())['Learning rate']?.length ?? 0).toBeGreaterThan(1);
+    for (const texts of Object.values(await ticks())) {
+      expect(Math.min(...texts.map(([, left]) => left))).toBeGreaterThanOrEqual(0);
+      expect(new Set(texts.map(([text]) => text)).size).toBe(texts.length);
+    }
   });
 
   it('zooms, smooths and has other axes', async () => {

@@ -39,6 +39,11 @@ const places = [
   'checkpoint',
   'report',
   'config',
+  'column',
+  'its role',
+  'worker of a summary',
+  'precision',
+  'bad summary',
 ]);
 
 function writeHostile(runs: string): void {
@@ -64,6 +69,9 @@ function writeHostile(runs: string): void {
     { event: 'start', engine: 'onnx', threads: 1, parameters: 1, data: bare('data') },
     { event: 'end', seconds: 1, sha256: bare('hash') },
     { event: 'phase', phase: bare('phase') },
+    { event: 'columns', total: 1, features: 1, shown: [{ name: bare('column'), role: bare('its role') }] },
+    { event: 'summary', workers: [{ name: bare('worker of a summary'), shards: 1 }], precision: bare('precision') },
+    { event: 'summary', workers: bare('bad summary') },
     { event: 'warning', message: endless },
   ].map((event) => ({ ...event, time: 1 }));
   const lines = (all: readonly object[]) => all.map((one) => `${JSON.stringify(one)}\n`).join('');
