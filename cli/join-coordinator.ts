@@ -7,7 +7,7 @@ import { strangerTold } from '../coordinator/world/admission.js';
 import type { CoordinateOptions } from '../coordinator/world/coordinate.js';
 import { loadRunConfig } from '../src/config/load-config.js';
 import { LockstepError, RunBusyError, RunCompleteError, WireError } from '../src/errors.js';
-import { shellWord } from '../src/ground/shell-words.js';
+import { typedWords } from '../src/ground/shell-words.js';
 import { Announcer } from '../src/launch/announcer.js';
 import { bindingWarning } from '../src/launch/binding.js';
 import { type Launch, rankName, rankText } from '../src/launch/launch.js';
@@ -44,7 +44,7 @@ export async function joinAsCoordinator(launch: Launch, request: JoinRequest): P
       throw error;
     }
   };
-  const goOn = (run: string) => `--resume ${shellWord(run)} in place of the config, in the same command`;
+  const goOn = (run: string) => `--resume ${typedWords([run])} in place of the config, in the same command`;
   await trainUntilInterrupted({ json: request.json, goOn, isScheduled: true }, train);
   if (!isResumable || !process.exitCode) return;
   process.exitCode = startAgain;

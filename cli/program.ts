@@ -51,9 +51,24 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
+    if (error.code === 'commander.unknownOption') await hint(program, args, error.message);
     // commander has printed what is wrong; help and version are no errors.
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   }
+}
+
+/** Keys of configs are no options, but some are looked for among them. */
+async function hint(program: Command, args: readonly string[], message: string): Promise<void> {
+  const command = commandOf(program, args);
+  if (!command.options.some(({ long }) => long === '--set')) return;
+  const unknown = args.find((arg) => message.includes(`'${arg}'`))!;
+  const { optionHint } = await import('./option-hint.js');
+  process.stderr.write(wrapLines(printableLines(optionHint(args, unknown)), terminalColumns(process.stderr)));
+}
+
+function commandOf(above: Command, [name, ...rest]: readonly string[]): Command {
+  const command = above.commands.find((each) => each.name() === name);
+  return command === undefined ? above : commandOf(command, rest);
 }
 
 /** A command as all are. @param parent what is typed before its name */

@@ -9,11 +9,13 @@ export const shellWords = (words: readonly string[]): string => words.map(shellW
 /** A word for the shells of Windows, which all know double quotes. */
 const windowsWord = (word: string): string => (/^[\w@+=:,./\\-]+$/.test(word) ? word : `"${word}"`);
 
+/** Words to be copied into the shell of this machine. @param platform as Node names it */
+export const typedWords = (words: readonly string[], platform: NodeJS.Platform = process.platform): string =>
+  words.map(platform === 'win32' ? windowsWord : shellWord).join(' ');
+
 /**
  * A command to be copied into the shell of this machine. By npx it is found wherever Lockstep is installed: in the project, or for all.
  *
  * @param words what follows `lockstep`
- * @param platform as Node names it
  */
-export const commandLine = (words: readonly string[], platform: NodeJS.Platform = process.platform): string =>
-  ['npx lockstep', ...words.map(platform === 'win32' ? windowsWord : shellWord)].join(' ');
+export const commandLine = (words: readonly string[]): string => `npx lockstep ${typedWords(words)}`;

@@ -253,6 +253,9 @@ describe('lockstep train refuses', () => {
 describe('the command line refuses', () => {
   it.concurrent.each([
     { args: ['train', tiny, '--thread', '2'], says: /unknown option '--thread'[\s\S]*--threads/ },
+    { args: ['train', tiny, '--epochs', '3'], says: /is a key of configs: --set training\.epochs=3\n$/ },
+    { args: ['train', tiny, '--batch_size=64'], says: /: --set training\.batchSize=64\n$/ },
+    { args: ['coordinator', tiny, '--lr', '0.1'], says: /: --set optimizer\.NAME\.learningRate=0\.1, with the NAME/ },
     { args: ['train', tiny, '--engine', 'cuda'], says: /'cuda'[\s\S]*auto, onnx, tfjs/ },
     { args: ['train'], says: /missing required argument 'config', or --resume/ },
     { args: ['train', tiny, tiny], says: /too many arguments/ },
