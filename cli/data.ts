@@ -1,13 +1,12 @@
 /** `lockstep data`: a public data set, downloaded and checked. */
 
-import { relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { downloadSet, patience } from '../src/download/download.js';
 import type { DownloadReporter } from '../src/download/download-events.js';
 import { jsonDownloadReporter, plainDownloadReporter, terminalDownloadReporter } from '../src/download/report.js';
 import { type PublishedSet, publishedSets } from '../src/download/sets.js';
 import { ConfigError, LockstepError } from '../src/errors.js';
+import { shippedFile } from '../src/ground/own-version.js';
 import { commandLine } from '../src/ground/shell-words.js';
 import { suggest } from '../src/ground/suggest.js';
 import { tellMistake } from './outcome.js';
@@ -90,7 +89,7 @@ function mirrorBase(text: string): string {
 }
 
 function trainCommandLine({ config, dir: expected }: PublishedSet, dir: string): string {
-  const file = relative('', fileURLToPath(new URL(`../../configs/${config}`, import.meta.url)));
+  const file = shippedFile('configs', config);
   const sets = ['data.test=t10k', ...(dir === expected ? [] : [`data.dir=${dir}`])];
   return commandLine(['train', file, ...sets.flatMap((set) => ['--set', set])]);
 }

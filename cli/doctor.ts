@@ -10,7 +10,7 @@ import type { BackendName } from '../src/engine/backends.js';
 import { chooseProvider, providers } from '../src/engine/onnx/providers.js';
 import { EngineError } from '../src/errors.js';
 import { memoryLimit } from '../src/ground/memory.js';
-import { packageFolder } from '../src/ground/own-version.js';
+import { packageFolder, shippedFile } from '../src/ground/own-version.js';
 import { printableDeep } from '../src/ground/printable.js';
 import { bytesText } from '../src/ground/units.js';
 import { loadNoiseKernels } from '../src/kernels/load-kernels.js';
@@ -41,12 +41,13 @@ export function doctorCommand(): Command {
 
 const require = createRequire(import.meta.url);
 
-function version(name: string): string {
+/** Undefined where it is not installed. */
+function version(name: string): string | undefined {
   try {
     const file = require.resolve(`${name}/package.json`);
     return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
   } catch {
-    return 'not installed';
+    return undefined;
   }
 }
 
@@ -90,7 +91,7 @@ function kernels(): DoctorCheck {
     loadNoiseKernels(new WebAssembly.Memory({ initial: 1 }));
     return { name: 'kernels', ok: true, detail: 'WebAssembly SIMD' };
   } catch (error) {
-    return { name: 'kernels', ok: false, detail: (error as Error).message, remedy: 'run npm run build' };
+    return { name: 'kernels', ok: false, detail: (error as Error).message, remedy: 'reinstall with npm ci' };
   }
 }
 
@@ -159,7 +160,8 @@ const packages: Record<BackendName, string> = {
 
 async function backend(name: BackendName, load: (name: BackendName) => Promise<void>): Promise<DoctorCheck> {
   const label = `engine tfjs, backend ${name}`;
-  const detail = `${packages[name]} ${version(packages[name])}`;
+  const found = version(packages[name]);
+  const detail = `${packages[name]} ${found ?? 'is not installed'}`;
   try {
     await load(name);
     return { name: label, ok: true, detail };
@@ -167,9 +169,9 @@ async function backend(name: BackendName, load: (name: BackendName) => Promise<v
     if (!(error instanceof EngineError)) throw error;
     const remedy =
       name === 'tensorflow'
-        ? 'optional, engine onnx does not need it: where npm could not download it, node scripts/tensorflow.mjs --wheel builds it'
+        ? `optional, engine onnx does not need it: where npm could not download it, node ${shippedFile('scripts', 'tensorflow.mjs')} --wheel builds it`
         : 'reinstall with npm ci';
-    return { name: label, ok: false, detail: `${detail}: ${error.problem}`, remedy };
+    return { name: label, ok: false, detail: found === undefined ? detail : `${detail}: ${error.problem}`, remedy };
   }
 }
 

@@ -145,9 +145,14 @@ export function hideToken(flags: { readonly token?: string }, title: string): vo
   if (flags.token !== undefined) process.title = title;
 }
 
-/** The token of an option, or of the environment, where an empty one is none. */
-export const tokenOf = ({ token }: { readonly token?: string }): string | undefined =>
-  token ?? (process.env.LOCKSTEP_TOKEN || undefined);
+/** The token of an option, or of the environment, where an empty one is none. @throws ConfigError when the option is empty */
+export function tokenOf({ token }: { readonly token?: string }): string | undefined {
+  if (token !== '') return token ?? (process.env.LOCKSTEP_TOKEN || undefined);
+  throw new ConfigError(
+    '--token "": is empty, and a token has at least one character',
+    'give it one (a variable that is not set is empty), or leave --token out: then $LOCKSTEP_TOKEN counts',
+  );
+}
 
 /** Ends a command that was given neither a config nor a run to go on with. */
 export function checkRunGiven(file: string | undefined, resume: string | undefined, command: Command): void {

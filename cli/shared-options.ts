@@ -1,7 +1,9 @@
 /** Options that several commands have: a name is one option, in the same words and read in the same way. */
+
 import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { EvaluateOptions } from '../coordinator/inference/evaluated-data.js';
+import { shippedFile } from '../src/ground/own-version.js';
 import { beforeAction, beforeTraining } from './device.js';
 import { wholeFlag } from './flag-numbers.js';
 import { namedFiles } from './named-files.js';
@@ -112,7 +114,7 @@ export const withModel = (command: Command): Command =>
 
 /** Adds what tells a run to train. */
 export const withConfig = (command: Command, argument: '<config>' | '[config]'): Command =>
-  command.argument(argument, 'the run, as YAML; see configs/ for complete ones');
+  command.argument(argument, `the run, as YAML; complete ones are in ${shippedFile('configs')}`);
 
 /** What every command that trains a run is given. */
 export interface RunFlags extends Pick<SharedFlags, 'threads' | 'set' | 'out' | 'json'> {

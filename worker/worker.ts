@@ -129,10 +129,21 @@ class Wait {
     this.#options = options;
   }
 
+  get #seconds(): number {
+    return (performance.now() - this.#started) / 1000;
+  }
+
+  /** Until the next attempt, the last of which is made when the time is up. */
+  async pause(attempts: number): Promise<void> {
+    const { timeout, signal } = this.#options;
+    const left = timeout > 0 ? timeout - this.#seconds : Number.POSITIVE_INFINITY;
+    await sleep(Math.min(pauseAfter(attempts), 1000 * left), undefined, { signal }).catch(() => {});
+  }
+
   /** @throws WireError when it has been long enough */
   tell({ problem, remedy }: WireError): void {
     const { url, timeout, report } = this.#options;
-    const seconds = (performance.now() - this.#started) / 1000;
+    const seconds = this.#seconds;
     if (timeout > 0 && seconds >= timeout) {
       throw new WireError(
         `no coordinator at ${url} has let this worker take part for ${Math.round(seconds)} s: ${problem}`,
@@ -181,7 +192,7 @@ class Joining {
           wait = new Wait(this.#options);
         }
         wait.tell(error);
-        await sleep(pauseAfter(attempts++), undefined, { signal }).catch(() => {});
+        await wait.pause(attempts++);
       }
     }
     return { reason: 'it was told to leave', steps: this.#steps };

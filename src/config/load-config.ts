@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { stringify } from 'yaml';
 import { ConfigError } from '../errors.js';
 import { deepFreeze } from '../ground/freeze.js';
+import { shippedFile } from '../ground/own-version.js';
 import { requireOwn } from '../ground/trust.js';
 import { explainIssues } from './explain.js';
 import { lossesIn, metricsIn } from './heads.js';
@@ -15,7 +16,7 @@ import { mistakesIn, readYamlFile } from './yaml-file.js';
 const kind = {
   called: 'config',
   example: 'config.yaml',
-  keys: 'write keys such as data, model, loss and training; see configs/digits.yaml',
+  keys: `write keys such as data, model, loss and training; see ${shippedFile('configs', 'digits.yaml')}`,
 };
 
 /**

@@ -35,8 +35,8 @@ const loaders: Record<BackendName, () => Promise<void>> = {
     try {
       await import(['@tensorflow', 'tfjs-node'].join('/'));
     } finally {
-      // Also where only its JavaScript loads: that has registered tfjs's own gradients again.
-      correctGradients();
+      // Also where only its JavaScript loads: that has registered tfjs's own gradients again. Where it is not installed, there may be none yet.
+      if (tf.getGradient('GatherV2')) correctGradients();
     }
   },
   async wasm() {

@@ -24,7 +24,8 @@ export function coordinatorUrl(address: string, { plain, encrypted }: Schemes, c
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(address) ? address : `${plain}://${address}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isKnown = url && [`${plain}:`, `${encrypted}:`].includes(url.protocol);
-  if (!isKnown || url.hash || url.username || url.port === '0') {
+  const isPlace = url && !/[^/]/.test(url.pathname + url.search + url.hash + url.username + url.password);
+  if (!isKnown || !isPlace || url.port === '0') {
     throw new ConfigError(
       `"${address}" is not the address of a coordinator`,
       `give ${plain}://HOST:PORT as the coordinator prints it, or ${encrypted}://HOST:PORT with TLS`,

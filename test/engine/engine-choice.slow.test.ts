@@ -139,6 +139,8 @@ describe('lockstep doctor', () => {
     expect(found.get('engine onnx')).toMatchObject({ ok: true, detail: expect.stringMatching(/\d+\.\d+\.\d+/) });
     expect(found.get('engine tfjs, backend cpu')!.ok).toBe(true);
     expect(found.get('engine tfjs, backend wasm')!.ok).toBe(true);
+    const tensorflow = found.get('engine tfjs, backend tensorflow')!;
+    expect(tensorflow.detail).toMatch(/^@tensorflow\/tfjs-node (\d|is not installed$)/);
     for (const { ok, remedy } of found.values()) expect(remedy === undefined).toBe(ok);
   });
 

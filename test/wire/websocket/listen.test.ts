@@ -201,13 +201,21 @@ describe('listening', () => {
 });
 
 describe('dialling', () => {
-  it.each(['', 'http://h:1', 'ws://', 'ws://h:0', 'ws://h:99999', 'h:1#x', 'ws://user@h:1'])(
-    '%o is refused',
-    async (url) => {
-      await expect(join(url)).rejects.toThrow(ConfigError);
-      await expect(join(url)).rejects.toThrow(`"${url}" is not the address of a coordinator: give ws://HOST:PORT`);
-    },
-  );
+  it.each([
+    '',
+    'http://h:1',
+    'ws://',
+    'ws://h:0',
+    'ws://h:99999',
+    'h:1#x',
+    'h:1/x',
+    'ws://h:1/?x',
+    'ws://user@h:1',
+    'ws://:word@h:1',
+  ])('%o is refused', async (url) => {
+    await expect(join(url)).rejects.toThrow(ConfigError);
+    await expect(join(url)).rejects.toThrow(`"${url}" is not the address of a coordinator: give ws://HOST:PORT`);
+  });
 
   it('gives up a listener that says nothing', async () => {
     const server = createServer((socket) => void strangers.push(socket.on('error', () => {})));
