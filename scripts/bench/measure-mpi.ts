@@ -60,7 +60,7 @@ async function byLibrary(rank: number): Promise<SumsMeasurement> {
   return timeAll(rank, { library: mpiCollective()! });
 }
 
-/** MPI_Allreduce, called by a thread that waits for nothing else. */
+/** MPI_Allreduce in place, which is faster than from one place to another, called by a thread that waits for nothing else. */
 async function bare(): Promise<SumsMeasurement> {
   const { library } = await mpiWorld();
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
@@ -68,15 +68,16 @@ async function bare(): Promise<SumsMeasurement> {
   const allReduce = koffi.load(library.file).func('MPI_Allreduce', 'int', parameters);
   const milliseconds: Record<number, number> = {};
   for (const [bytes, repeats] of Object.entries(repeatsOf)) {
-    const own = new Float32Array(new SharedArrayBuffer(Number(bytes))).fill(1);
-    const total = new Float32Array(new SharedArrayBuffer(Number(bytes)));
-    const [from, to] = [library.address(own), library.address(total)];
-    const add = () => allReduce(from, to, own.length, library.float, library.sum, library.world);
-    for (let i = 0; i < warmUpsOf[Number(bytes)]; i++) add();
+    const sum = new Float32Array(new SharedArrayBuffer(Number(bytes))).fill(1);
+    const place = library.address(sum);
+    const add = () => allReduce(library.inPlace, place, sum.length, library.float, library.sum, library.world);
+    add();
+    if (sum.some((value) => value !== 2)) throw new Error('1 + 1 is not 2');
+    sum.fill(0);
+    for (let i = 1; i < warmUpsOf[Number(bytes)]; i++) add();
     const started = performance.now();
     for (let i = 0; i < repeats; i++) add();
     milliseconds[Number(bytes)] = (performance.now() - started) / repeats;
-    if (total.some((value) => value !== 2)) throw new Error('1 + 1 is not 2');
   }
   return { software: 'Open MPI', milliseconds };
 }

@@ -12,7 +12,7 @@ import type { OptimizerSlot, SlabPiece } from '../optimizer/optimizer.js';
 import { replicaSlots } from '../optimizer/replica-slots.js';
 import { totalSquares } from '../reduce/norm.js';
 import { BLOCK } from '../reduce/segments.js';
-import type { ParameterRange } from '../reduce/shares.js';
+import { cutRange, type ParameterRange } from '../reduce/shares.js';
 import type { Addition, ReductionPlan, TreeNode } from '../reduce/tree.js';
 import type { Control } from './control.js';
 import type { PhaseClock } from './phase-clock.js';
@@ -20,7 +20,7 @@ import type { LocalOptions, RoundOptions } from './pool-options.js';
 import { runParts } from './run-parts.js';
 import type { ShardGradients } from './shard-gradients.js';
 import type { LocalSlabs, PoolSpec } from './shared-state.js';
-import { cutRange, Slice } from './slice.js';
+import { Slice } from './slice.js';
 import { StepPlans } from './step-plans.js';
 import type { LocalTask } from './task.js';
 

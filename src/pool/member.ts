@@ -16,12 +16,14 @@ import { runParts } from './run-parts.js';
 interface Reducing {
   /**
    * @param own byte offsets of the sums that this member holds
-   * @returns the sum of squares of the total gradient, once that is in the pool's region `total`
+   * @returns the sum of squares of the total gradient, once that is there
    */
   begin(
     plan: AllReducePlan,
     own: readonly { readonly low: number; readonly high: number; readonly offset: number }[],
   ): Promise<number>;
+  /** Byte offset of the total. */
+  readonly place: number;
   /** The total was agreed on and is about to be applied. */
   commit(): void;
 }
@@ -102,8 +104,9 @@ export class Member implements Worker {
       this.#allReduce.commit();
       const replicas = this.#pool.replicas?.commit();
       const taken = { ...update, round: update.round - skipped };
+      const { place } = this.#allReduce;
       const apply = async (piece?: ParameterRange) =>
-        isSkipped ? undefined : this.#pool.apply(taken, piece ? [piece] : changed);
+        isSkipped ? undefined : this.#pool.apply(taken, place, piece ? [piece] : changed);
       await (sharded ? this.#parameters.exchange(update.round, sharded, apply) : apply());
       if (mixing === undefined) return;
       const merged = ranges ?? [{ from: 0, to: trainable }];

@@ -228,9 +228,9 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     return this.#roundSlots.offsetOf(node);
   }
 
-  /** Takes the optimizer step of a round, whose total gradient is in the region `total`. @param ranges if not of all that changes */
-  async apply(this: ThreadPool<MemberPoolOptions>, update: Update, ranges?: readonly ParameterRange[]): Promise<void> {
-    await this.#crew.run({ kind: 'apply', update, ranges });
+  /** Takes the optimizer step of a round. @param ranges if not of all that changes */
+  async apply(this: ThreadPool<MemberPoolOptions>, update: Update, total: number, ranges?: readonly ParameterRange[]) {
+    await this.#crew.run({ kind: 'apply', update, total, ranges });
   }
 
   /** What the metrics come to over `rows`; the same bits for any number of threads. The next evaluation overwrites what is kept. */

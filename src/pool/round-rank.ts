@@ -4,6 +4,7 @@ import type { UpdateKernels } from '../kernels/load-kernels.js';
 import { createOptimizer } from '../optimizer/create-optimizer.js';
 import type { SlabPiece } from '../optimizer/optimizer.js';
 import { piecesIn } from '../optimizer/share.js';
+import { cutRange } from '../reduce/shares.js';
 import { nodePlan } from '../reduce/tree.js';
 import type { Control } from './control.js';
 import type { PhaseClock } from './phase-clock.js';
@@ -11,7 +12,7 @@ import type { MemberPoolOptions } from './pool-options.js';
 import { warmUpOptimizer } from './run-slots.js';
 import type { ShardGradients } from './shard-gradients.js';
 import type { PoolSpec } from './shared-state.js';
-import { cutRange, Slice } from './slice.js';
+import { Slice } from './slice.js';
 import type { ApplyTask, NodesTask } from './task.js';
 
 export class RoundRank {
@@ -74,9 +75,8 @@ export class RoundRank {
   }
 
   /** Applies the total of a round to this rank's slice, or to its part of ranges, all of whose pieces may be cut. */
-  apply({ update, ranges }: ApplyTask): void {
+  apply({ update, total, ranges }: ApplyTask): void {
     this.#clock.start();
-    const { total } = this.#spec.shared.offsets;
     if (this.#warmUp && update.round < this.#warmUp.steps) this.#warmUp.slice.update(this.#warmUp.share, total, update);
     else if (ranges) {
       for (const range of ranges) {

@@ -5,16 +5,9 @@ import type { Optimizer, SlabPiece } from '../optimizer/optimizer.js';
 import { shareOf } from '../optimizer/share.js';
 import { NORM_BLOCK, normBlocks, sumSquares } from '../reduce/norm.js';
 import type { AllReduceLayout } from '../reduce/segments.js';
-import type { ParameterRange } from '../reduce/shares.js';
+import { cutRange, type ParameterRange } from '../reduce/shares.js';
 import type { Addition } from '../reduce/tree.js';
 import type { SharedState } from './shared-state.js';
-
-/** What a thread has of a range. @param unit floats that are not cut, from the first one on */
-export function cutRange({ from, to }: ParameterRange, unit: number, rank: number, threads: number): ParameterRange {
-  const units = Math.ceil((to - from) / unit);
-  const border = (rank: number) => Math.min(to, from + Math.floor((rank * units) / threads) * unit);
-  return { from: border(rank), to: border(rank + 1) };
-}
 
 /** What a thread needs to know of the slabs. */
 interface SliceSpec {
@@ -29,8 +22,8 @@ export class Slice {
   readonly #rank: number;
   readonly #kernels: UpdateKernels;
   readonly #workspace: Float32Array;
-  readonly #firstBlock: number;
-  readonly #lastBlock: number;
+  /** Floats of the slab that this slice has. */
+  readonly range: ParameterRange;
 
   constructor(spec: SliceSpec, rank: number, kernels: UpdateKernels) {
     this.#spec = spec;
@@ -39,9 +32,7 @@ export class Slice {
     const { memory, offsets } = spec.shared;
     const { start, floats } = offsets.workspaces;
     this.#workspace = new Float32Array(memory.buffer, start + rank * floats * 4, floats);
-    const blocks = normBlocks(spec.layout.state);
-    this.#firstBlock = Math.floor((rank * blocks) / spec.threads);
-    this.#lastBlock = Math.floor(((rank + 1) * blocks) / spec.threads);
+    this.range = cutRange({ from: 0, to: spec.layout.state }, NORM_BLOCK, rank, spec.threads);
   }
 
   /**
@@ -53,7 +44,7 @@ export class Slice {
   reduce(additions: readonly Addition[], slots: readonly number[], total?: number): void {
     const { layout, shared } = this.#spec;
     const endOfNorm = normBlocks(layout.trainable);
-    for (let block = this.#firstBlock; block < this.#lastBlock; block++) {
+    for (let block = this.range.from / NORM_BLOCK; block < normBlocks(this.range.to); block++) {
       const start = block * NORM_BLOCK * 4;
       const length = Math.min(NORM_BLOCK, layout.state - block * NORM_BLOCK);
       for (const { add, to } of additions) this.#kernels.add(slots[to] + start, slots[add] + start, length);
@@ -93,11 +84,5 @@ export class Slice {
     }
     const start = Math.max(first, layout.trainable);
     if (start < end) this.#kernels.scaledCopy(parameters + start * 4, total + start * 4, end - start, stateScale);
-  }
-
-  /** Floats of the slab that this slice has. */
-  get range(): ParameterRange {
-    const to = Math.min(this.#lastBlock * NORM_BLOCK, this.#spec.layout.state);
-    return { from: Math.min(this.#firstBlock * NORM_BLOCK, to), to };
   }
 }

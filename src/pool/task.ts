@@ -56,6 +56,8 @@ export interface LocalTask {
 export interface ApplyTask {
   readonly kind: 'apply';
   readonly update: Update;
+  /** Byte offset of the total gradient. */
+  readonly total: number;
   /** What of the parameters, and of the model's state, is updated here; absent where all is. */
   readonly ranges?: readonly ParameterRange[];
 }

@@ -15,7 +15,7 @@ export interface AllReduceOptions {
   readonly layout: AllReduceLayout;
   /** Parts of the parameters of which a plan may name one. */
   readonly parts?: readonly (readonly ParameterRange[])[];
-  /** Byte offset of a slab of `layout.state` floats for the total, which is none of the slots. */
+  /** Byte offset of a slab of `layout.state` floats for the total, which is none of the slots. MPI's own sum takes the place of this member's. */
   readonly total: number;
   /** Byte offset of `SCRATCH_FLOATS` floats. */
   readonly scratch: number;

@@ -40,6 +40,7 @@ export class AllReduce {
   readonly #nonFinite = new Map<number, number>();
   #round = -1;
   #attempt = 0;
+  #isByLibrary = false;
   #running: Running | undefined;
   #sent = 0;
   #sentBetween = 0;
@@ -65,6 +66,11 @@ export class AllReduce {
     return this.#sentBetween;
   }
 
+  /** Byte offset of the last total. */
+  get place(): number {
+    return this.#isByLibrary ? this.#library.place : this.#options.total;
+  }
+
   /** Whether a member is on the same host, by the last plan. */
   isNear(id: number): boolean {
     return this.#near.has(id);
@@ -82,7 +88,7 @@ export class AllReduce {
   /**
    * Starts an all-reduce; one that is under way is given up. A round may be reduced again, with a higher attempt.
    *
-   * @param own the sums that the plan says this member holds, and maybe others; they are left as they are
+   * @param own the sums that the plan says this member holds, and maybe others; they are left as they are, but by algorithm mpi
    * @returns the sum of squares of the total over [0, trainable), the same bits on every member; of a reduce-scatter, over
    *   this member's share. Not finite when a gradient is not. Rejects with what `abort` is given, and with a WireError for a
    *   plan that cannot be followed.
@@ -95,7 +101,8 @@ export class AllReduce {
     [this.#round, this.#attempt] = [round, attempt];
     this.#nonFinite.clear();
     this.#workbench.forget();
-    if (plan.algorithm === 'mpi') return this.#library.add(plan, own);
+    this.#isByLibrary = plan.algorithm === 'mpi';
+    if (this.#isByLibrary) return this.#library.add(plan, own);
     const work = this.#workOf(plan);
     if (plan.part !== undefined) this.#workbench.clear(this.#options.total, this.#options.layout.trainable);
     const self = plan.members.find(({ id }) => id === this.#options.self)!;

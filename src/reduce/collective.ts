@@ -2,13 +2,12 @@
 
 import type { UpdateKernels } from '../kernels/load-kernels.js';
 
-/** What is added up, in a memory that threads share: offsets are in bytes, multiples of 64. */
+/** What is added up, in a memory that threads share. */
 export interface CollectiveSum {
   readonly memory: WebAssembly.Memory;
   readonly kernels: UpdateKernels;
-  /** Of this process, which stay as they are; they may be those at `total`, whose place the sum takes. */
-  readonly own: number;
-  readonly total: number;
+  /** Byte offset, a multiple of 64, of the numbers of this process, whose place the sum takes. */
+  readonly place: number;
   /** Numbers. */
   readonly count: number;
   /** How many of them, from the first, are the gradient: a multiple of 16. */

@@ -8,6 +8,7 @@ export class LibrarySum {
   readonly #options: AllReduceOptions;
   #waiting: AbortController | undefined;
   #bytes = 0;
+  #place = 0;
 
   constructor(options: AllReduceOptions) {
     this.#options = options;
@@ -18,8 +19,13 @@ export class LibrarySum {
     return this.#bytes;
   }
 
+  /** Byte offset of the last sum. */
+  get place(): number {
+    return this.#place;
+  }
+
   /**
-   * As of AllReduce.
+   * As of AllReduce. The sum takes the place of the first that is held: whoever adds up somewhere else copies all numbers before.
    * @throws WireError for a plan that cannot be followed, as where this process is not of a job
    */
   async add(plan: AllReducePlan, own: readonly OwnSum[]): Promise<number> {
@@ -29,12 +35,11 @@ export class LibrarySum {
     const collective = find?.();
     if (!collective) throw noLibrary();
     const { state: count, trainable } = layout;
-    const isOne = first && others.length === 0;
+    this.#place = first?.offset ?? total;
     if (!first) new Float32Array(memory.buffer, total, count).fill(0);
-    else if (!isOne) kernels.copy(total, first.offset, count);
-    for (const { offset } of others) kernels.add(total, offset, count);
+    for (const { offset } of others) kernels.add(this.#place, offset, count);
     this.#waiting = new AbortController();
-    const sum = { memory, kernels, own: isOne ? first.offset : total, total, count, trainable };
+    const sum = { memory, kernels, place: this.#place, count, trainable };
     const squares = await collective.add(sum, this.#waiting.signal);
     this.#bytes = Math.round((count * 4 * 2 * (collective.size - 1)) / collective.size);
     return squares;

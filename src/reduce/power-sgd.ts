@@ -83,6 +83,11 @@ export class PowerSgd {
   }
 
   /** As of AllReduce. */
+  get place(): number {
+    return this.#options.total;
+  }
+
+  /** As of AllReduce. */
   async begin(plan: AllReducePlan, own: readonly OwnSum[]): Promise<number> {
     this.abort(new Error(`the all-reduce of round ${plan.round}, attempt ${plan.attempt}, has taken its place`));
     this.#plan = plan;

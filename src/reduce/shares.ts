@@ -12,15 +12,19 @@ export interface ParameterShare extends ParameterRange {
   readonly id: number;
 }
 
+/** What one of several ranks has of a range, in their order. @param unit floats that are not cut, from the first one on */
+export function cutRange({ from, to }: ParameterRange, unit: number, rank: number, ranks: number): ParameterRange {
+  const units = Math.ceil((to - from) / unit);
+  const border = (rank: number) => Math.min(to, from + Math.floor((rank * units) / ranks) * unit);
+  return { from: border(rank), to: border(rank + 1) };
+}
+
 /**
  * Equal shares of the floats [0, length) for members, in order.
  * @param unit floats that are not cut
  */
-export function dealShares(length: number, unit: number, ids: readonly number[]): ParameterShare[] {
-  const units = Math.ceil(length / unit);
-  const border = (i: number) => Math.min(length, Math.floor((i * units) / ids.length) * unit);
-  return ids.map((id, i) => ({ id, from: border(i), to: border(i + 1) }));
-}
+export const dealShares = (length: number, unit: number, ids: readonly number[]): ParameterShare[] =>
+  ids.map((id, i) => ({ id, ...cutRange({ from: 0, to: length }, unit, i, ids.length) }));
 
 /** @throws WireError unless the shares are the floats [0, length) in order, cut in whole units */
 export function checkShares(shares: readonly ParameterShare[], length: number, unit: number): void {

@@ -45,6 +45,7 @@ async function makeMember() {
       }
       return Promise.resolve(own.length);
     },
+    place: pool.total,
     commit: () => log.push('commit'),
   };
   // Nothing is sharded here.

@@ -77,7 +77,7 @@ async function trainTogether(
     const total = treeSum(sums, { low: 0, high: 4 });
     const everyone: ThreadPool<MemberPoolOptions>[] = [first, second, ...others];
     for (const pool of everyone) new Float32Array(pool.memory.buffer, pool.total, layout.state).set(total);
-    await Promise.all(everyone.map((pool) => pool.apply(updateOf(round, count))));
+    await Promise.all(everyone.map((pool) => pool.apply(updateOf(round, count), pool.total)));
     losses.push(computed.flatMap(({ losses }) => losses).reduce((a, b) => a + b) / count);
   }
   return losses;

@@ -87,16 +87,15 @@ class MpiCollective implements Collective {
     return squares;
   }
 
-  async #addFew({ memory, kernels, own, total, count, trainable }: CollectiveSum, signal: AbortSignal) {
+  async #addFew({ memory, kernels, place, count, trainable }: CollectiveSum, signal: AbortSignal) {
     const { library } = this.#world;
     const { inPlace, float, sum, world } = library;
-    const to = library.addressIn(memory, total);
-    const from = own === total ? inPlace : library.addressIn(memory, own);
+    const at = library.addressIn(memory, place);
     await this.#pending.end(
-      (request) => library.call('MPI_Iallreduce', from, to, count, float, sum, world, request),
+      (request) => library.call('MPI_Iallreduce', inPlace, at, count, float, sum, world, request),
       signal,
     );
-    return squaresOf(kernels, total, trainable);
+    return squaresOf(kernels, place, trainable);
   }
 
   async #addMany(what: CollectiveSum, signal: AbortSignal) {

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { WireError } from '../../errors.js';
 import { loadUpdateKernels } from '../../kernels/load-kernels.js';
 import { normBlocks, sumSquares, totalSquares } from '../../reduce/norm.js';
+import { cutRange } from '../../reduce/shares.js';
 import { mpiLibrary } from './mpi-library.js';
 import type { AskedSums, SumAnswer } from './waiting-sum.js';
 
@@ -12,12 +13,11 @@ const { inPlace, float, double, sum, world } = library;
 const kernels = loadUpdateKernels(memory);
 
 /** Adds up; then each process takes the squares of a part of the blocks, which is of the same bits everywhere. @returns all squares */
-function add([own, total, count, trainable]: Float64Array): number {
-  const from = own === total ? inPlace : library.addressIn(memory, own);
-  library.call('MPI_Allreduce', from, library.addressIn(memory, total), count, float, sum, world);
+function add([place, count, trainable]: Float64Array): number {
+  library.call('MPI_Allreduce', inPlace, library.addressIn(memory, place), count, float, sum, world);
   const sums = new Float64Array(normBlocks(trainable));
-  const cut = (part: number) => Math.floor((sums.length * part) / size);
-  sumSquares(kernels, total, trainable, cut(rank), cut(rank + 1), sums);
+  const { from, to } = cutRange({ from: 0, to: sums.length }, 1, rank, size);
+  sumSquares(kernels, place, trainable, from, to, sums);
   library.call('MPI_Allreduce', inPlace, library.address(sums), sums.length, double, sum, world);
   return totalSquares(sums);
 }

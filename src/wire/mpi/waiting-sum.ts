@@ -4,7 +4,7 @@ import { WireError } from '../../errors.js';
 import type { CollectiveSum } from '../../reduce/collective.js';
 import type { MpiWorld } from './mpi-world.js';
 
-/** What the thread is given, and shares: how many sums it was asked for, and of the last one `own`, `total`, `count` and `trainable`. */
+/** What the thread is given, and shares: how many sums it was asked for, and of the last one `place`, `count` and `trainable`. */
 export interface AskedSums {
   readonly rank: number;
   readonly size: number;
@@ -21,7 +21,7 @@ export class WaitingSum {
   readonly memory: WebAssembly.Memory;
   readonly #world: Pick<MpiWorld, 'library' | 'rank' | 'size'>;
   readonly #asked = new Int32Array(new SharedArrayBuffer(4));
-  readonly #what = new Float64Array(new SharedArrayBuffer(32));
+  readonly #what = new Float64Array(new SharedArrayBuffer(24));
   readonly #thread: Worker;
 
   constructor(world: Pick<MpiWorld, 'library' | 'rank' | 'size'>, memory: WebAssembly.Memory) {
@@ -40,10 +40,10 @@ export class WaitingSum {
    * @throws WireError when MPI fails
    */
   async add(
-    { own, total, count, trainable }: Omit<CollectiveSum, 'memory' | 'kernels'>,
+    { place, count, trainable }: Omit<CollectiveSum, 'memory' | 'kernels'>,
     signal: AbortSignal,
   ): Promise<number> {
-    this.#what.set([own, total, count, trainable]);
+    this.#what.set([place, count, trainable]);
     this.#thread.ref();
     try {
       return await new Promise<number>((resolve, reject) => {

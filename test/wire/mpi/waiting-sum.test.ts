@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { loadUpdateKernels } from '../../../src/kernels/load-kernels.js';
+import { AllReduce } from '../../../src/reduce/all-reduce.js';
 import { mpiCollective } from '../../../src/wire/mpi/mpi-collective.js';
 import { mpiWorld } from '../../../src/wire/mpi/mpi-world.js';
 import { newFolders } from '../../support/folder.js';
@@ -14,6 +15,7 @@ import { skipIf } from '../../support/skip-if.js';
 
 const newFolder = newFolders();
 const never = () => new AbortController().signal;
+const refuse = () => expect.fail('nothing goes over a line');
 
 skipIf(withoutMpi).describe('a job of one process', () => {
   beforeAll(async () => {
@@ -26,21 +28,44 @@ skipIf(withoutMpi).describe('a job of one process', () => {
     const collective = mpiCollective()!;
     const memory = new WebAssembly.Memory({ initial: 10, maximum: 10, shared: true });
     const kernels = loadUpdateKernels(memory);
-    const [own, total] = [0, 4 * count].map((offset) => new Float32Array(memory.buffer, offset, count));
-    const sum = { memory, kernels, own: 0, total: 4 * count, count, trainable: count - 16 };
-    own.fill(1.5);
-    const squares = own[0] ** 2 * (count - 16);
+    const own = new Float32Array(memory.buffer, 64, count);
+    const sum = { memory, kernels, place: 64, count, trainable: count - 16 };
     for (let i = 0; i < 5; i++) {
-      own[count - 1] = i;
-      expect(await collective.add(sum, never())).toBe(squares);
-      expect(Buffer.compare(bytes(total), bytes(own))).toBe(0);
+      own.fill(1.5 + i);
+      own[count - 1] = -1;
+      const before = own.slice();
+      expect(await collective.add(sum, never())).toBe((1.5 + i) ** 2 * (count - 16));
+      expect(own).toEqual(before);
     }
-    expect(await collective.add({ ...sum, own: sum.total }, never())).toBe(squares);
-    expect(Buffer.compare(bytes(total), bytes(own))).toBe(0);
+  });
+
+  it('puts the sum where the first of those is that a member holds, and zeros where it holds none', async () => {
+    const [floats, total] = [16, 192];
+    const memory = new WebAssembly.Memory({ initial: 10, maximum: 10, shared: true });
+    const at = (offset: number) => new Float32Array(memory.buffer, offset, floats);
+    const own = [0, 64, 128].map((offset, i) => ({ low: i, high: i + 1, offset }));
+    const exchange = new AllReduce({
+      ...{ self: 0, memory, kernels: loadUpdateKernels(memory), layout: { trainable: floats, state: floats } },
+      ...{ total, scratch: 256, earlyBytes: 64, collective: mpiCollective, send: refuse, refused: refuse },
+    });
+    const plan = { attempt: 0, algorithm: 'mpi', precision: 'float32', shards: 3 } as const;
+    const wanted = [
+      { nodes: own, place: 0, value: 1 + 2 + 4 },
+      { nodes: [own[1]], place: 64, value: 2 },
+      { nodes: [], place: total, value: 0 },
+    ];
+    for (const [round, { nodes, place, value }] of wanted.entries()) {
+      for (const [i, { offset }] of own.entries()) at(offset).fill(2 ** i);
+      at(total).fill(9);
+      const members = [
+        { id: 0, nodes },
+        { id: 1, nodes: own.filter((node) => !nodes.includes(node)) },
+      ];
+      expect(await exchange.begin({ ...plan, round, members }, own)).toBe(value ** 2 * floats);
+      expect([exchange.place, at(place)]).toEqual([place, new Float32Array(floats).fill(value)]);
+    }
   });
 });
-
-const bytes = ({ buffer, byteOffset, byteLength }: Float32Array) => Buffer.from(buffer, byteOffset, byteLength);
 
 /** Rank 0 gives up a sum that rank 1 never takes part in. */
 const program = `
@@ -50,7 +75,7 @@ const program = `
   const memory = new WebAssembly.Memory({ initial: 10, maximum: 10, shared: true });
   if (world.rank === 1) setTimeout(() => {}, 60_000);
   else {
-    const sum = new WaitingSum(world, memory).add({ own: 0, total: 0, count: 100_000, trainable: 0 }, AbortSignal.timeout(300));
+    const sum = new WaitingSum(world, memory).add({ place: 0, count: 100_000, trainable: 0 }, AbortSignal.timeout(300));
     await sum.catch(({ name }) => process.stdout.write('given up: ' + name));
     process.exitCode = 7;
   }
