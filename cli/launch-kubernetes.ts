@@ -1,12 +1,14 @@
 /** `lockstep launch kubernetes`: a run as a Job or a JobSet, created by kubectl. */
+
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { Command, Option } from 'commander';
 import { ConfigError, LaunchError } from '../src/errors.js';
+import { inOneLine } from '../src/ground/printable.js';
 import { type KubernetesJob, manifestsText, mounts } from '../src/launch/manifests.js';
 import { generateToken } from '../src/wire/handshake.js';
-import { joinArguments, type LaunchedFlags, nodeCount, withLaunched } from './launched-options.js';
+import { checkConfig, joinArguments, type LaunchedFlags, nodeCount, withLaunched } from './launched-options.js';
 import { authority, pair } from './network.js';
 import { reportMistakes } from './outcome.js';
 import { wholeNumber } from './running.js';
@@ -60,6 +62,7 @@ Files of --tls-cert, --tls-key and --tls-ca are files here, and are taken along 
 
 async function runLaunchKubernetes(file: string | undefined, flags: KubernetesFlags, command: Command): Promise<void> {
   await reportMistakes(flags.json, async (warn) => {
+    if (isTaken(file)) await checkConfig(file, flags);
     const job = jobOfFlags(file, flags, command);
     if (job.runs === undefined) {
       warn(`without --runs the run is lost with the pod of rank 0: name a claim that pods of all nodes can write`);
@@ -77,6 +80,9 @@ async function runLaunchKubernetes(file: string | undefined, flags: KubernetesFl
   });
 }
 
+/** A file of this machine, and not one of the image or its volumes. */
+const isTaken = (file: string | undefined): file is string => file !== undefined && !file.startsWith('/');
+
 function jobOfFlags(file: string | undefined, flags: KubernetesFlags, command: Command): KubernetesJob {
   const { image, kind, namespace, runs, dataVolume: data, secret, tlsSecret, memory } = flags;
   if (flags.out !== undefined) {
@@ -86,7 +92,6 @@ function jobOfFlags(file: string | undefined, flags: KubernetesFlags, command: C
     throw new ConfigError(`--memory ${memory}: is no amount as Kubernetes has them`, 'write it as 8Gi or 512Mi');
   }
   const given = joinArguments(file, flags, command, ['--tls-cert', '--tls-key', '--tls-ca']);
-  const isHere = file !== undefined && !file.startsWith('/');
   const own = `lockstep-${basename(file ?? flags.resume!, extname(file ?? ''))}`;
   const name =
     flags.name ??
@@ -113,11 +118,11 @@ function jobOfFlags(file: string | undefined, flags: KubernetesFlags, command: C
   return {
     ...{ name, namespace, kind, image, nodes: nodeCount(flags), memory, runs, data },
     cpus: wholeNumber('--cpus', flags.cpus ?? '4', 1, 1024, 'give the number of cores'),
-    config: isHere ? configText(file) : undefined,
+    config: isTaken(file) ? configText(file) : undefined,
     token: secret === undefined ? { value: process.env.LOCKSTEP_TOKEN || generateToken() } : { secret },
     tls: tlsOf(flags),
     command: ['lockstep'],
-    args: isHere ? [mounts.configFile, ...given.slice(1)] : given,
+    args: isTaken(file) ? [mounts.configFile, ...given.slice(1)] : given,
   };
 }
 
@@ -130,17 +135,9 @@ function tlsOf(flags: KubernetesFlags): KubernetesJob['tls'] {
   throw new ConfigError(`--tls-secret ${secret}: beside --tls-cert and --tls-key`, 'give the secret, or the files');
 }
 
-/** @throws ConfigError when it cannot be read, or is too large to be taken along */
+/** @throws ConfigError when it is too large to be taken along */
 function configText(file: string): string {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new ConfigError(
-      `${file}: cannot be read (${(error as Error).message})`,
-      'name a file of this machine, or one of the image by its absolute path',
-    );
-  }
+  const text = readFileSync(file, 'utf8');
   if (text.length < 1_000_000) return text;
   throw new ConfigError(`${file}: has more than a megabyte`, 'put it into the image, and give its absolute path there');
 }
@@ -155,7 +152,7 @@ function create(text: string): Promise<string> {
         isMissing
           ? new LaunchError('there is no kubectl here', 'install it, or print the manifests with --dry-run')
           : new LaunchError(
-              `kubectl create: ${stderr.trim().split('\n').at(-1) || error.message}`,
+              `kubectl create: ${inOneLine(stderr || error.message)}`,
               'see which cluster kubectl is for; what is there already has the name: delete it, or give another --name',
             ),
       );

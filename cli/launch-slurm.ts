@@ -1,11 +1,20 @@
 /** `lockstep launch slurm`: a batch file whose tasks are the ranks of a run, submitted. */
+
 import { execFile } from 'node:child_process';
 import { basename, extname, resolve } from 'node:path';
 import { Command } from 'commander';
 import { ConfigError, LaunchError } from '../src/errors.js';
+import { inOneLine } from '../src/ground/printable.js';
 import { shellWord } from '../src/ground/shell-words.js';
 import { slurmScript } from '../src/launch/slurm-script.js';
-import { joinArguments, type LaunchedFlags, nodeCount, oneLine, withLaunched } from './launched-options.js';
+import {
+  checkConfig,
+  joinArguments,
+  type LaunchedFlags,
+  nodeCount,
+  oneLine,
+  withLaunched,
+} from './launched-options.js';
 import { reportMistakes } from './outcome.js';
 
 interface SlurmFlags extends LaunchedFlags {
@@ -48,6 +57,7 @@ async function runLaunchSlurm(
     const file = isOption ? undefined : config;
     const more = isOption ? [config, ...others] : others;
     const args = ['join', ...joinArguments(file, flags, command)];
+    if (file !== undefined) await checkConfig(file, flags);
     const name = basename(file ?? flags.resume!, extname(file ?? '')).replaceAll(/[^\w.-]/g, '_');
     const options = [
       ...(flags.time === undefined ? [] : [`--time=${flags.time}`]),
@@ -80,6 +90,12 @@ function sbatchOption(option: string): string {
   );
 }
 
+/** @param said by sbatch, which says in many ways that it reaches no controller */
+const remedyFor = (said: string): string =>
+  /configuration source|contact|connect|munge|authentication/i.test(said)
+    ? 'run this where sinfo shows the nodes, or print it with --dry-run and submit it there'
+    : 'correct the options of the job';
+
 /** @returns the number of the job. @throws LaunchError when Slurm is not there or refuses it */
 function submit(script: string): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -94,7 +110,7 @@ function submit(script: string): Promise<string> {
           ),
         );
       }
-      reject(new LaunchError(`sbatch: ${stderr.trim() || error.message}`, 'correct the options of the job'));
+      reject(new LaunchError(inOneLine(stderr || error.message), remedyFor(stderr)));
     });
     child.stdin!.on('error', () => {});
     child.stdin!.end(script);

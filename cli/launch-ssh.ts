@@ -12,7 +12,7 @@ import { addressOf } from '../src/launch/ssh-settings.js';
 import { generateToken } from '../src/wire/handshake.js';
 import { hostAndPort } from '../src/wire/url.js';
 import { hostAndPortOf } from './join-request.js';
-import { joinArguments, type LaunchedFlags, withLaunched } from './launched-options.js';
+import { checkConfig, joinArguments, type LaunchedFlags, withLaunched } from './launched-options.js';
 import { reportMistakes } from './outcome.js';
 import { untilInterrupted } from './running.js';
 
@@ -50,6 +50,7 @@ Exit codes: those of lockstep join of the rank that failed, else of rank 0; 1 wh
 async function runLaunchSsh(hosts: string, file: string | undefined, flags: SshFlags, command: Command): Promise<void> {
   await reportMistakes(flags.json, async (warn) => {
     const args = joinArguments(file, flags, command);
+    if (file !== undefined) await checkConfig(file, flags);
     const ranks = await planned(readHosts(hosts), args, flags);
     if (flags.dryRun) {
       const lines = ranks.map((rank) => shellWords(['ssh', ...sshArguments(rank, 'lockstep')]));

@@ -1,5 +1,7 @@
 /** What launchers have in common: the options of `join`, which they pass on, and what they are told themselves. */
 
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { ConfigError } from '../src/errors.js';
@@ -7,7 +9,7 @@ import { givenWords } from './given-words.js';
 import { joinCommand } from './join.js';
 import type { JoinFlags } from './join-request.js';
 import { checkRankFiles } from './network.js';
-import { checkResume, checkRunGiven, stepLimit, threadCount, timeoutOf, wholeNumber } from './running.js';
+import { checkResume, checkRunGiven, sealed, stepLimit, threadCount, timeoutOf, wholeNumber } from './running.js';
 import { withConfig, withRunOptions, withShared } from './shared-options.js';
 
 export interface LaunchedFlags extends Omit<JoinFlags, 'rank' | 'size'> {
@@ -58,6 +60,17 @@ export function joinArguments(
   const known = new Set(joinCommand().options.map(({ long }) => long!));
   for (const name of own) known.delete(name);
   return [...(file === undefined ? [] : [file]), ...givenWords(command, known)];
+}
+
+/**
+ * Looks at the config as its rank will. In another folder of the hosts it may be a file that this machine does not have.
+ * @throws ConfigError
+ */
+export async function checkConfig(file: string, { chdir, set = [], seal }: LaunchedFlags): Promise<void> {
+  const path = resolve(chdir ?? '', file);
+  if (chdir !== undefined && !existsSync(path)) return;
+  const { loadRunConfig } = await import('../src/config/load-config.js');
+  loadRunConfig(chdir === undefined ? file : path, [...set, ...sealed({ seal })]);
 }
 
 /** @throws ConfigError when it is no number of nodes */

@@ -30,6 +30,14 @@ export const printableMessage = (text: string): string =>
     .map((line) => printable(line))
     .join('\n');
 
+/** What another program said, to be quoted in a message, whose lines are ours. */
+export const inOneLine = (said: string): string =>
+  said
+    .split(/[\r\n]+/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .join('; ');
+
 /** A JSON text without line ends, in JSON's own escapes. */
 export const printableJson = (json: string): string =>
   json.replace(hidden, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -1,7 +1,9 @@
 /** What ssh's own configuration makes of a host. */
+
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { LaunchError } from '../errors.js';
+import { inOneLine } from '../ground/printable.js';
 import type { SshHost } from './hosts-file.js';
 
 /**
@@ -18,7 +20,7 @@ export async function addressOf({ name }: SshHost, configFile: string | undefine
     const { code, message, stderr } = error as NodeJS.ErrnoException & { stderr?: string };
     if (code === 'ENOENT') throw new LaunchError('there is no ssh here', 'install the ssh client of OpenSSH');
     throw new LaunchError(
-      `ssh -G ${name} fails: ${stderr?.trim() || message}`,
+      `ssh -G ${name} fails: ${inOneLine(stderr || message)}`,
       "correct ssh's configuration, or give another with --ssh-config",
     );
   }

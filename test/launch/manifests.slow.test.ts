@@ -169,6 +169,24 @@ it('what cannot be a manifest is refused', async () => {
   expect(await refused('--nodes', '0')).toContain('--nodes 0 is not a whole number from 1 to 4096');
 });
 
+it.each([
+  ['ssh', 'hosts.txt'],
+  ['slurm', '--nodes', '2'],
+  ['kubernetes', '--nodes', '2', '--image', 'lockstep'],
+])('launch %s looks at the config as train does', async (kind, ...args) => {
+  const folder = newFolder();
+  writeFileSync(join(folder, 'hosts.txt'), 'localhost\n');
+  writeConfig(folder, 'run', config);
+  const refused = async (...given: readonly string[]) => {
+    const words = ['launch', kind, ...args, ...given, '--dry-run'];
+    const { code, stdout, stderr } = await lockstepServed(words, folder);
+    expect([code, stdout]).toEqual([2, '']);
+    return stderr;
+  };
+  expect(await refused('runn.yaml')).toContain('runn.yaml: no such file\nremedy: did you mean run.yaml?');
+  expect(await refused('run.yaml', '--set', 'training.epochs=0')).toContain('training.epochs: 0 is not a whole number');
+});
+
 it('the image and the Compose file agree with each other and with the commands', () => {
   const read = (name: string) => readFileSync(join(packageRoot, 'deploy', name), 'utf8');
   const { services, volumes } = parse(read('compose.yml'), { merge: true }) as Manifest;

@@ -1,6 +1,6 @@
 /** `lockstep join` under a real Slurm: the bits of one machine, also of a job that is stopped, preempted and cancelled, and loses a node. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -8,6 +8,7 @@ import type { RunEvent } from '../../src/report/events.js';
 import { startLockstep } from '../support/cli.js';
 import { eventually } from '../support/eventually.js';
 import { newFolders, writeConfig } from '../support/folder.js';
+import { freePort } from '../support/free-port.js';
 import { paced } from '../support/held.js';
 import { cliFile } from '../support/package.js';
 import { trained } from '../support/runs.js';
@@ -165,6 +166,23 @@ it('launch slurm has ranks started by the file of the program, which hears what 
     .finished;
   expect(code).toBe(0);
   expect(stdout).toContain(`\nsrun --kill-on-bad-exit ${cliFile} join run.yaml\n`);
+});
+
+slurm.it('launch slurm says in one line that no controller is reached', async () => {
+  const folder = newFolder();
+  writeConfig(folder, 'run', config);
+  const nowhere = join(folder, 'slurm.conf');
+  const port = await freePort();
+  writeFileSync(
+    nowhere,
+    `ClusterName=x\nSlurmctldHost=localhost\nSlurmctldPort=${port}\nMessageTimeout=2\nNodeName=n\n`,
+  );
+  const args = ['launch', 'slurm', 'run.yaml', '--nodes', '2'];
+  const { code, stderr } = await startLockstep(args, folder, { ...cluster.env, SLURM_CONF: nowhere }).finished;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /^error: sbatch: [^\\\n]+\nremedy: run this where sinfo shows the nodes, .*\nLOCKSTEP_LAUNCH\n$/,
+  );
 });
 
 slurm.it('launch slurm submits a job that ends with the bits of one machine, and says which', async () => {

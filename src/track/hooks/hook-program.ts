@@ -1,5 +1,7 @@
 /** A hook that is a program. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
+import { inOneLine } from '../../ground/printable.js';
 import { beforeDeath } from '../../report/last-acts.js';
 import type { HookCall } from './hook-call.js';
 
@@ -36,7 +38,7 @@ export async function callCommand(command: string, { name, folder, json, signal 
       child.on('error', reject);
       child.on('exit', (code, by) => {
         if (code === 0) resolve();
-        else reject(new Error(`${by ? `ended by ${by}` : `exit code ${code}`}${said && `: ${said.trim()}`}`));
+        else reject(new Error(`${by ? `ended by ${by}` : `exit code ${code}`}${said && `: ${inOneLine(said)}`}`));
       });
     });
   } finally {
