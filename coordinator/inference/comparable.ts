@@ -1,17 +1,25 @@
 /** Whether models can be compared: on the same examples and places of them, by numbers that mean the same. */
+
+import { join } from 'node:path';
 import { leaves } from '../../src/config/leaves.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import { sameExamples } from '../../src/data/same-examples.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 import type { KeptExamples } from '../../src/evaluate/kept-examples.js';
 import type { HeadNumber, RunMetrics } from '../../src/evaluate/run-metrics.js';
+import { firstFew } from '../../src/ground/first-few.js';
 import { oneOf } from '../../src/ground/suggest.js';
+import { configName } from '../../src/report/run-folder.js';
 import type { EvaluatedExamples } from './evaluate-examples.js';
+import { runAround } from './locate.js';
 
 /** An evaluated model and what the user calls it. */
 export interface NamedExamples extends EvaluatedExamples {
   readonly name: string;
 }
+
+/** Differences that a message has. */
+const shown = 5;
 
 /** @throws DataError saying in what the examples differ */
 export async function checkExamples(
@@ -36,19 +44,24 @@ export async function checkExamples(
   const before = leaves({ seed: one.config.seed, data: one.config.data });
   const now = leaves({ seed: other.config.seed, data: other.config.data });
   const keys = [...new Set([...before.keys(), ...now.keys()])].filter((key) => before.get(key) !== now.get(key));
-  const said = keys.map(
+  // Those of one source say nothing of another.
+  const isOther = one.config.data.source !== other.config.data.source;
+  const said = (isOther ? ['data.source'] : keys).map(
     (key) =>
       `${key} is ${before.get(key) ?? 'not said'} in ${one.name} and ${now.get(key) ?? 'not said'} in ${other.name}`,
   );
   const what = one.split === null ? 'the examples' : `the ${one.split} examples`;
   const again = keys.map((key) => `--set ${key}=${before.get(key) ?? 'null'}`).join(' ');
+  const copied = `with seed and data as in ${join(runAround(one.located.path) ?? one.name, configName)}`;
+  const remedy =
+    keys.length === 0
+      ? 'compare runs of the same data'
+      : `train ${other.name} again ${keys.length > shown ? copied : `with ${again}`}`;
   const elsewhere =
     one.config.data.source === 'digits' ? '' : ', or compare them on other examples of both with --data';
   throw new DataError(
-    `${what} of ${other.name} are not those of ${one.name}: ${[difference, ...said].join('; ')}`,
-    keys.length > 0
-      ? `train ${other.name} again with ${again}${elsewhere}`
-      : `compare runs of the same data${elsewhere}`,
+    `${what} of ${other.name} are not those of ${one.name}: ${firstFew([difference, ...said], shown, '; ')}`,
+    isOther ? 'compare runs of the same data' : `${remedy}${elsewhere}`,
   );
 }
 

@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { ModelError } from '../../src/errors.js';
+import { firstFew } from '../../src/ground/first-few.js';
 import { commandLine } from '../../src/ground/shell-words.js';
 import { statusOf } from '../../src/ground/status.js';
 import { suggest } from '../../src/ground/suggest.js';
@@ -108,19 +109,18 @@ function remedyForMissing(place: string): string {
   const near = suggest(basename(place), candidates);
   if (near) return `did you mean ${join(dirname(place), near)}?`;
   return candidates.length > 0
-    ? `that folder has ${shortened(candidates)}`
+    ? `that folder has ${firstFew(candidates, 8)}`
     : "name a run's folder, such as runs/digits-1";
 }
 
 function remedyForFolder(place: string): string {
   const inside = entriesOf(place).filter((name) => isRunFolder(join(place, name)) || isModel(join(place, name)));
-  if (inside.length > 0) return `name one that it holds: ${shortened(inside.map((name) => join(place, name)))}`;
+  if (inside.length > 0)
+    return `name one that it holds: ${firstFew(
+      inside.map((name) => join(place, name)),
+      8,
+    )}`;
   return "name a run's folder, such as runs/digits-1, or a folder with model.json";
-}
-
-function shortened(names: readonly string[]): string {
-  const most = 8;
-  return names.length > most ? `${names.slice(0, most).join(', ')}, ...` : names.join(', ');
 }
 
 function entriesOf(folder: string): string[] {

@@ -11,6 +11,7 @@ import { withoutDefaults } from '../../src/config/without-defaults.js';
 import type { Dataset } from '../../src/data/examples.js';
 import { type DataFingerprint, fingerprintOf } from '../../src/data/fingerprint.js';
 import { ConfigError, DataError, RunCompleteError } from '../../src/errors.js';
+import { firstFew } from '../../src/ground/first-few.js';
 import { commandLine } from '../../src/ground/shell-words.js';
 import { statusOf } from '../../src/ground/status.js';
 import { grouped } from '../../src/ground/units.js';
@@ -112,7 +113,7 @@ function checkConfig({ path, state }: Checkpoint, config: RunConfig): void {
   const onlyEpochs = changed.every((key) => key === 'training.epochs');
   const [schedule] = Object.keys(config.schedule);
   throw new ConfigError(
-    `${path} does not fit the config: ${list.join('; ')}`,
+    `${path} does not fit the config: ${firstFew(list, 8, '; ')}`,
     onlyEpochs
       ? `leave it: under schedule ${schedule} every step depends on how many there will be`
       : 'undo the change, or start a new run',

@@ -1,8 +1,10 @@
 /** A YAML file that a user wrote: read, and its mistakes told by their lines. */
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter } from 'yaml';
 import { ConfigError } from '../errors.js';
+import { firstFew } from '../ground/first-few.js';
 import { suggest } from '../ground/suggest.js';
 import type { Mistake } from './explain.js';
 import type { Path } from './json-schema.js';
@@ -56,7 +58,7 @@ function remedyForMissing(file: string): string {
   const candidates = yamlFiles(folder);
   const near = suggest(basename(file), candidates);
   if (near) return `did you mean ${join(folder, near)}?`;
-  return candidates.length > 0 ? `that folder has ${candidates.join(', ')}` : 'check the path';
+  return candidates.length > 0 ? `that folder has ${firstFew(candidates, 8)}` : 'check the path';
 }
 
 function yamlFiles(folder: string): string[] {

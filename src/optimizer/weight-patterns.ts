@@ -1,6 +1,8 @@
 /** Names of weights in the config of an optimizer. */
+
 import type { OptimizerConfig } from '../config/optimizer.js';
 import { ModelError } from '../errors.js';
+import { firstFew } from '../ground/first-few.js';
 import { globOf } from '../ground/glob.js';
 import { oneOf } from '../ground/suggest.js';
 import type { SlabLayout } from '../model/slab.js';
@@ -33,11 +35,10 @@ export function checkPatterns(config: OptimizerConfig, layout: SlabLayout): void
     const odd = patterns.find((pattern: string) => !names.some((name) => matchesAny(name, [pattern])));
     if (odd === undefined) continue;
     const candidates = odd.includes('/') ? names : [...new Set(names.flatMap(endsOf))];
-    const listed = odd.includes('/') ? names : [...new Set(names.map((name) => endsOf(name).at(-1)))];
-    const more = listed.length > shown ? `, ${listed.length - shown} more` : '';
+    const listed = odd.includes('/') ? names : [...new Set(names.map((name) => endsOf(name).at(-1)!))];
     throw new ModelError(
       `optimizer.${optimizer}.${key}: ${JSON.stringify(odd)} names no weight that is trained`,
-      oneOf(odd, candidates, `leave it out; there are ${listed.slice(0, shown).join(', ')}${more}`),
+      oneOf(odd, candidates, `leave it out; there are ${firstFew(listed, shown)}`),
     );
   }
 }

@@ -141,6 +141,16 @@ describe('runs are not compared', () => {
       200,
     );
     expect(looks()).toEqual(before.map((count) => count + 1));
+    // Each word that stands for a missing value has another place then.
+    const listed = join(out, 'listed');
+    cpSync(runs.good, listed, { recursive: true });
+    const file = join(listed, 'config.yaml');
+    const text = readFileSync(file, 'utf8').replace('seed: 0', 'seed: 5');
+    writeFileSync(file, text.replace(/( +)missingValues:\n/, '$&$1  - odd\n'));
+    const [, most, remedy] = await refusal([runs.good, listed]);
+    expect(most).toMatch(/; seed is .*; \d+ more$/);
+    expect(most.split('; ')).toHaveLength(6);
+    expect(remedy).toMatch(/ again with seed and data as in \S+config\.yaml, or /);
   });
 
   it('where there is nothing to compare', async () => {

@@ -1,5 +1,7 @@
 /** Fine-tuning: weights from a file by their names, layers that keep fresh ones, and layers that stay as they are. */
+
 import { readFile } from 'node:fs/promises';
+import { firstFew } from '../../ground/first-few.js';
 
 import tf = require('@tensorflow/tfjs-core');
 
@@ -60,7 +62,7 @@ function layersNamed(model: LayersModel, patterns: readonly string[], key: strin
     const names = layers.filter(({ weights }) => named.length === 0 || weights.length > 0).map(({ name }) => name);
     throw new ModelError(
       `${key}: ${JSON.stringify(pattern)} ${problem}`,
-      oneOf(pattern, names, `its layers${named.length > 0 ? ' with weights' : ''}: ${list(names, ', ')}`),
+      oneOf(pattern, names, `its layers${named.length > 0 ? ' with weights' : ''}: ${firstFew(names, shown)}`),
     );
   });
   return layersWhere(model, ({ name }) => tests.some((test) => test(name)));
@@ -141,8 +143,8 @@ function byName(saved: SavedWeights): Find {
 function checkWeights(wanted: readonly LayerWeight[], find: Find, saved: SavedWeights, where: string): void {
   if (wanted.length > 0 && !wanted.some(({ originalName }) => find(originalName))) {
     throw new ModelError(
-      `${where}: none of its weights has the name of one of the model's (${list([...saved.keys()], ', ')})`,
-      `name layers as in the file; the model has ${list(names(wanted), ', ')}`,
+      `${where}: none of its weights has the name of one of the model's (${firstFew([...saved.keys()], shown)})`,
+      `name layers as in the file; the model has ${firstFew(names(wanted), shown)}`,
     );
   }
   const misfits = wanted.filter(({ originalName, shape }) => find(originalName)?.shape.join() !== shape.join());
@@ -154,8 +156,8 @@ function checkWeights(wanted: readonly LayerWeight[], find: Find, saved: SavedWe
     });
     const layers = [...new Set(names(misfits).map((name) => name.replace(/\/[^/]*$/, '')))];
     throw new ModelError(
-      `${where}: ${list(problems, '; ')}`,
-      `keep fresh weights there by reinitialize: [${list(layers, ', ')}], or make the layers as in the file`,
+      `${where}: ${firstFew(problems, shown, '; ')}`,
+      `keep fresh weights there by reinitialize: [${firstFew(layers, shown)}], or make the layers as in the file`,
     );
   }
   const broken = wanted.find(({ originalName }) => !find(originalName)!.values.every(Number.isFinite));
@@ -165,9 +167,5 @@ function checkWeights(wanted: readonly LayerWeight[], find: Find, saved: SavedWe
     'use the weights of a run that did not diverge',
   );
 }
-
-/** The first few, and how many more there are. */
-const list = (texts: readonly string[], separator: string): string =>
-  texts.slice(0, shown).join(separator) + (texts.length > shown ? `${separator}${texts.length - shown} more` : '');
 
 const names = (weights: readonly LayerWeight[]): string[] => weights.map(({ originalName }) => originalName);
