@@ -1,8 +1,10 @@
 /** `lockstep predict` with a model of text: what it goes on with, as it comes. */
+
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { asUtf8, BrokenUtf8, placeOfBroken } from '../src/data/text/utf8.js';
 import { ConfigError, DataError } from '../src/errors.js';
+import { beside } from '../src/ground/near-path.js';
 import { printableText } from '../src/ground/printable.js';
 import { jsonLine } from '../src/report/json.js';
 import { numberFlag, wholeFlag } from './flag-numbers.js';
@@ -120,6 +122,6 @@ function bytesOf(file: string): Uint8Array {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const reason = code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`;
-    throw new DataError(`${file}: ${reason}`, 'name a text file, or give --text');
+    throw new DataError(`${file}: ${reason}`, beside(file, 'name a text file, or give --text'));
   }
 }

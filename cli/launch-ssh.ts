@@ -1,8 +1,10 @@
 /** `lockstep launch ssh`: a rank on each host of a file, by ssh. */
+
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { ConfigError } from '../src/errors.js';
+import { beside } from '../src/ground/near-path.js';
 import { printableLines } from '../src/ground/printable.js';
 import { shellWords } from '../src/ground/shell-words.js';
 import { parseHosts, type SshHost } from '../src/launch/hosts-file.js';
@@ -72,7 +74,10 @@ function readHosts(file: string): SshHost[] {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new ConfigError(`${file}: cannot be read (${(error as Error).message})`, 'give a file with a host a line');
+    throw new ConfigError(
+      `${file}: cannot be read (${(error as Error).message})`,
+      beside(file, 'give a file with a host a line'),
+    );
   }
   return parseHosts(text, file);
 }

@@ -1,7 +1,9 @@
 /** Options of commands that listen or call: ports, and certificates in PEM. */
+
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ConfigError } from '../src/errors.js';
+import { beside } from '../src/ground/near-path.js';
 import { wholeNumber } from './running.js';
 
 export const portNumber = (option: string, value: string): number =>
@@ -77,7 +79,10 @@ function pem(option: string, file: string): string {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new ConfigError(`${option} ${file}: cannot be read (${(error as Error).message})`, 'name a file in PEM');
+    throw new ConfigError(
+      `${option} ${file}: cannot be read (${(error as Error).message})`,
+      beside(file, 'name a file in PEM'),
+    );
   }
   if (text.includes('-----BEGIN ')) return text;
   throw new ConfigError(`${option} ${file}: is not in PEM`, 'convert it with openssl');

@@ -1,5 +1,7 @@
 /** What columns hold for each example, whether the model reads them or not: what slices and groups of an evaluation are made of. */
+
 import { DataError } from '../errors.js';
+import { firstFew } from '../ground/first-few.js';
 import { oneOf } from '../ground/suggest.js';
 import { type Cell, type CellValue, textOf } from './table/table.js';
 
@@ -121,17 +123,31 @@ function joinedColumn(parts: readonly ExampleColumn[]): ExampleColumn {
 export function presentColumns(wanted: readonly WantedColumn[], names: readonly string[], what: string): string[] {
   const known = new Set(names);
   const absent = wanted.find(({ name, optional }) => !optional && !known.has(name));
-  if (absent) throw absentColumn(absent, names, what);
+  if (absent) {
+    const taken = new Set(wanted.map(({ name }) => name));
+    throw absentColumn(
+      absent,
+      names,
+      names.filter((name) => !taken.has(name)),
+      what,
+    );
+  }
   return [...new Set(wanted.map(({ name }) => name))].filter((name) => known.has(name));
 }
 
 /** Names that a message lists before it breaks off. */
 const listed = 20;
 
-function absentColumn({ name, asked }: WantedColumn, names: readonly string[], what: string): DataError {
-  const shown = `${names.slice(0, listed).join(', ')}${names.length > listed ? ', ...' : ''}`;
+function absentColumn(
+  { name, asked }: WantedColumn,
+  names: readonly string[],
+  free: readonly string[],
+  what: string,
+): DataError {
   return new DataError(
     `${asked}: ${what} has no column ${JSON.stringify(name)}`,
-    names.length === 0 ? 'leave it out, or use class, the true class' : oneOf(name, names, `it has ${shown}`),
+    names.length === 0
+      ? 'leave it out, or use class, the true class'
+      : oneOf(name, free, `it has ${firstFew(names, listed)}`),
   );
 }

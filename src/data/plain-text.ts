@@ -10,6 +10,9 @@ import { unreadable } from './unreadable.js';
 /** Rows that are longer are taken for damage: nothing must read the rest of a file into memory. */
 export const longestRow = 1 << 24;
 
+/** By which formats are told. */
+const startBytes = 512;
+
 /** One file, as all passes over it read it. */
 export interface PlainText {
   readonly file: DataFile;
@@ -19,14 +22,14 @@ export interface PlainText {
 }
 
 export async function plainText(file: DataFile): Promise<PlainText> {
-  const start = await file.read(64, 0);
+  const start = await file.read(startBytes, 0);
   const gzip = start[0] === 0x1f && start[1] === 0x8b;
   return { file, gzip, start: gzip ? inflatedStart(await file.read(4096, 0)) : start };
 }
 
 function inflatedStart(bytes: Uint8Array): Uint8Array {
   try {
-    return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, 64);
+    return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, startBytes);
   } catch {
     return new Uint8Array();
   }

@@ -2,9 +2,11 @@
  * The one way in which files of JSON are read: a regular file of a bounded size, parsed, not nested too deeply and checked
  * by a schema; what is wrong becomes the caller's class of error, with file, place, rule and remedy.
  */
+
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import type { z } from 'zod';
 import type { LockstepError } from '../errors.js';
+import { beside } from './near-path.js';
 
 /** What a file is, for messages. */
 export interface JsonFileKind {
@@ -113,7 +115,10 @@ function readBounded(file: string, { Failure, what, remedy, whereMissing = remed
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (error instanceof Failure) throw error;
-    throw new Failure(`${file}: ${code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`}`, whereMissing);
+    throw new Failure(
+      `${file}: ${code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`}`,
+      beside(file, whereMissing),
+    );
   } finally {
     if (fd !== undefined) closeSync(fd);
   }

@@ -1,8 +1,10 @@
 /** Modules that users write: loads them, and words their mistakes with the place in the user's file instead of a stack. */
+
 import { readFileSync } from 'node:fs';
 import { extname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { LockstepError } from '../errors.js';
+import { beside } from './near-path.js';
 import { statusOf } from './status.js';
 import { oneOf } from './suggest.js';
 import { requireOwn } from './trust.js';
@@ -33,7 +35,10 @@ export async function importModule(key: string, file: string, Failure: Failure):
   const path = resolve(file);
   const status = statusOf(path);
   if (!status)
-    throw new Failure(`${where}: no such file`, 'check the path; a relative one starts at the current folder');
+    throw new Failure(
+      `${where}: no such file`,
+      beside(path, 'check the path; a relative one starts at the current folder'),
+    );
   if (!status.isFile() || !isModule(path)) {
     throw new Failure(`${where}: is no module`, `name a file that ends in ${endings.join(', ')}`);
   }

@@ -37,6 +37,10 @@ describe('inputs of a trained model', () => {
       return error.message;
     };
     expect(await failed(csv('x,knd', '1,a'))).toContain('no column "kind": did you mean knd?');
+    // The column that is there is itself.
+    const ofTwo = tableEncoding(await load(csvSource(csv('x1,x2,y', '1,2,3', '2,3,5'))));
+    const { message } = await tableInputs(csv('x1,other', '1,2'), ofTwo).catch((reason) => reason);
+    expect(message).toMatch(/no column "x2": it has x1, other$/);
     expect(await failed(csv('x,kind', '1,a', ',b'))).toContain('line 3: column x has no value');
     expect(await failed(csv('x,kind', '1,a', 'two,b'))).toContain('line 3: column x holds "two"');
     expect(await failed(csv('x,kind'))).toContain('has no rows');

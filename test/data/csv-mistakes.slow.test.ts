@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { eventOf, eventsOf, lockstepServed } from '../support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
@@ -6,12 +6,37 @@ import { csvFiles, csvSource, failure } from '../support/tables.js';
 
 const folder = temporaryFolder();
 const { csv, raw } = csvFiles(folder);
+const there = csv('x,k,y', '1,a,1');
 const good = ['1,a,0.5', '2,b,1'];
 const manyNames = Array.from({ length: 10_001 }, (_, i) => `${i},name ${i},${i}`);
 
 describe('a mistake', () => {
   it.each([
     { what: 'no file', file: join(folder, 'none.csv'), problem: 'none.csv does not exist', remedy: 'check the path' },
+    {
+      what: 'a slip in the name of a file',
+      file: there.replace('.csv', '.cvs'),
+      problem: '.cvs does not exist',
+      remedy: `did you mean ${there}?`,
+    },
+    {
+      what: 'a slip in the name of its folder',
+      file: join(`${folder}s`, basename(there)),
+      problem: 'does not exist',
+      remedy: `did you mean ${there}?`,
+    },
+    {
+      what: 'YAML',
+      file: raw('# rows\n- x: 1\n  k: a, b\n  y: 0.5\n'),
+      problem: 'is YAML, no CSV',
+      remedy: 'write it as CSV: the names of the columns',
+    },
+    {
+      what: 'columns that something else stands between',
+      file: csv('x;k;y', '1;a;0.5'),
+      problem: 'has no column "y"',
+      remedy: 'set data.delimiter: ";"',
+    },
     { what: 'a folder', file: folder, problem: 'is a folder' },
     { what: 'an empty file', file: raw(''), problem: 'is empty', remedy: 'a row for each example' },
     { what: 'only a header', file: csv('x,k,y'), problem: 'has no rows' },

@@ -1,9 +1,11 @@
 /** `source: idx`: finds the files of a folder, reads them and puts them one behind the other. */
+
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { IdxConfig } from '../../config/data.js';
 import { DataError } from '../../errors.js';
 import { elements } from '../../ground/elements.js';
+import { beside } from '../../ground/near-path.js';
 import { type Examples, plainColumn } from '../examples.js';
 import { Reading } from '../reading.js';
 import { givenOf, planOf, type SplitPlan } from '../splits/split-plan.js';
@@ -84,7 +86,10 @@ async function namesIn(dir: string): Promise<string[]> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const reason = code === 'ENOENT' ? 'does not exist' : code === 'ENOTDIR' ? 'is not a folder' : message;
-    throw new DataError(`data.dir: ${dir} ${reason}`, 'set it to a folder of IDX files, e.g. --set data.dir=...');
+    throw new DataError(
+      `data.dir: ${dir} ${reason}`,
+      beside(dir, 'set it to a folder of IDX files, e.g. --set data.dir=...'),
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 /** PNG and JPEG files: finding them below a folder, and decoding them to bytes of one shape. */
+
 import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -8,6 +9,7 @@ import type sharp from 'sharp';
 import type { MaskKeys } from '../../config/images.js';
 import { DataError } from '../../errors.js';
 import { memoryLimit, requireMemory } from '../../ground/memory.js';
+import { beside } from '../../ground/near-path.js';
 import { grouped } from '../../ground/units.js';
 import type { Greyscale } from '../encoding.js';
 import { type ExampleColumns, textColumn } from '../example-columns.js';
@@ -71,7 +73,7 @@ export function listFolder(folder: string, label = ''): FolderEntry[] {
     const { code, message } = error as NodeJS.ErrnoException;
     const reason =
       code === 'ENOENT' ? 'does not exist' : code === 'ENOTDIR' ? 'is not a folder' : `cannot be read (${message})`;
-    throw new DataError(`${label}${folder} ${reason}`, 'name a folder of images that you may read');
+    throw new DataError(`${label}${folder} ${reason}`, beside(folder, 'name a folder of images that you may read'));
   }
   return entries
     .filter(({ name }) => !name.startsWith('.'))

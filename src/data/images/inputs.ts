@@ -1,6 +1,8 @@
 /** Image files as inputs of a trained model. */
+
 import { join } from 'node:path';
 import { DataError } from '../../errors.js';
+import { beside } from '../../ground/near-path.js';
 import type { ImageEncoding } from '../encoding.js';
 import { decodeImages, imagesBelow, isFolder } from './files.js';
 
@@ -19,7 +21,10 @@ export interface ImageInputs {
 export async function imageInputs(path: string, encoding: ImageEncoding): Promise<ImageInputs> {
   const folder = isFolder(path);
   if (folder === undefined) {
-    throw new DataError(`${path} does not exist or may not be read`, 'name an image file or a folder of images');
+    throw new DataError(
+      `${path} does not exist or may not be read`,
+      beside(path, 'name an image file or a folder of images'),
+    );
   }
   const names = folder ? imagesBelow(path) : [path];
   if (names.length === 0) {

@@ -109,7 +109,7 @@ class Columns {
 
   /** @throws DataError if a column is not there, or has a role */
   take(key: string, names: readonly string[]): void {
-    requireColumns(this.#table, names, key);
+    requireColumns(this.#table, names, key, this.#taken.keys());
     for (const name of names) {
       const other = this.#taken.get(name);
       if (other !== undefined) {

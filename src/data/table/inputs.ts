@@ -182,8 +182,8 @@ async function readExamples(
   const names = targets.flatMap(({ columns }) => columns);
   const table = numbered(opened, encoding, names);
   requireColumns(table, columnNames(encoding), 'the model reads a column that is not there');
-  requireColumns(table, names, 'data.target');
-  for (const { key, column } of named) requireColumns(table, [column], key);
+  requireColumns(table, names, 'data.target', columnNames(encoding));
+  for (const { key, column } of named) requireColumns(table, [column], key, [...columnNames(encoding), ...names]);
   const inputs = fieldsOfTable(encoding);
   const shown = new ColumnsCollector(
     presentColumns(reading.columns, readableColumns(table, encoding.dates), table.file),

@@ -20,6 +20,15 @@ export function refuseNoText(file: string, start: Uint8Array, wanted: 'CSV' | 'J
   if (found) throw new DataError(`${file} is ${found[0]}, no ${wanted}`, found[2]);
 }
 
+/** A key and a colon in each line, the first of which is no list of columns. */
+function isYaml(start: string): boolean {
+  if (/^(?:\xef\xbb\xbf)?(?:%YAML|---\r?\n)/.test(start)) return true;
+  // The last line may be cut off.
+  const lines = start.split(/\r?\n/).slice(0, -1);
+  const said = lines.filter((line) => !/^\s*(?:#.*)?$/.test(line));
+  return said.length > 1 && !/[,;\t]/.test(said[0]) && said.every((line) => /^\s*(?:- )*[\w"'-]+:(?: |$)/.test(line));
+}
+
 /** @throws DataError if the first bytes are those of a known format that is no CSV */
 export function refuseOtherFormats(file: string, start: Uint8Array): void {
   refuseNoText(file, start, 'CSV');
@@ -28,6 +37,12 @@ export function refuseOtherFormats(file: string, start: Uint8Array): void {
     throw new DataError(
       `${file} is JSON, no CSV`,
       `${isObject ? 'set data.source: jsonl if it has an object a line, or ' : ''}write it as CSV, e.g. by pandas.read_json and DataFrame.to_csv(index=False)`,
+    );
+  }
+  if (isYaml(Buffer.from(start).toString('latin1'))) {
+    throw new DataError(
+      `${file} is YAML, no CSV`,
+      'write it as CSV: the names of the columns, then a line for each example',
     );
   }
   const [, delimiter] = /^(?:\xef\xbb\xbf)?sep=(.)\r?\n/i.exec(Buffer.from(start).toString('latin1')) ?? [];

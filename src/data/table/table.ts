@@ -1,5 +1,7 @@
 /** What CSV, Parquet and JSON lines files have in common for those who read them: named columns, and rows that come one by one. */
+
 import { DataError } from '../../errors.js';
+import { firstFew } from '../../ground/first-few.js';
 import { oneOf } from '../../ground/suggest.js';
 
 /** A value that is there. */
@@ -53,15 +55,32 @@ export const textOf = (value: CellValue): string => (value instanceof Date ? val
 
 /**
  * @param origin where the names come from, for people
+ * @param used names of columns that are something else already: none of them is meant
  * @throws DataError if the table lacks one of them
  */
-export function requireColumns(table: Table, names: readonly string[], origin: string): void {
+export function requireColumns(
+  table: Pick<Table, 'file' | 'columns'>,
+  names: readonly string[],
+  origin: string,
+  used: Iterable<string> = [],
+): void {
   const known = new Set(table.columns);
   const absent = names.find((name) => !known.has(name));
   if (absent === undefined) return;
-  const shown = table.columns.slice(0, 20).join(', ');
+  const taken = new Set([...names, ...used]);
+  const free = table.columns.filter((name) => !taken.has(name));
   throw new DataError(
     `${origin}: ${table.file} has no column ${JSON.stringify(absent)}`,
-    oneOf(absent, table.columns, `it has ${shown}${table.columns.length > 20 ? ', ...' : ''}`),
+    apart(table.columns, absent, origin) ?? oneOf(absent, free, `it has ${firstFew(table.columns, 20)}`),
   );
+}
+
+/** What to do where all columns were read as one; undefined where they were not. */
+function apart([only, ...others]: readonly string[], wanted: string, origin: string): string | undefined {
+  const between = ['\t', ';', ',', '|'].find((each) => only.split(each).some((name) => name.trim() === wanted));
+  if (between === undefined || others.length > 0) return undefined;
+  const text = JSON.stringify(between);
+  return origin.startsWith('data.')
+    ? `set data.delimiter: ${text}, which stands between its columns`
+    : `write it as the files that the model was trained on: ${text} stands between its columns`;
 }

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { firstFew } from '../../ground/first-few.js';
+import { beside } from '../../ground/near-path.js';
 
 import tf = require('@tensorflow/tfjs-core');
 
@@ -113,7 +114,7 @@ async function readSafetensors(path: string, where: string): Promise<SavedWeight
     const { code } = error as NodeJS.ErrnoException;
     throw new ModelError(
       `${where}: ${code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`}`,
-      'check the path; a relative one starts at the current folder',
+      beside(path, 'check the path; a relative one starts at the current folder'),
     );
   }
   try {

@@ -1,5 +1,7 @@
 /** Reads saved models: tfjs's model.json with its weights, and the JSON that Keras's `model.to_json()` gives. */
+
 import { elements } from '../../ground/elements.js';
+import { beside } from '../../ground/near-path.js';
 import '../tfjs/core-gaps.js';
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -93,7 +95,7 @@ async function jsonFile(path: string): Promise<string> {
     const { code } = error as NodeJS.ErrnoException;
     throw new ModelError(
       `${path}: ${code === 'ENOENT' ? 'no such file or folder' : `cannot be read (${code})`}`,
-      where,
+      beside(path, where),
     );
   }
   if (!isFolder) return path;
