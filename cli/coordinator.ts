@@ -67,7 +67,7 @@ async function runCoordinator(file: string | undefined, flags: CoordinatorFlags,
 async function start(
   file: string | undefined,
   flags: CoordinatorFlags,
-  watch: Pick<CoordinateOptions, 'report' | 'signal'>,
+  watch: Pick<CoordinateOptions, 'report' | 'signal' | 'goOn'>,
 ): Promise<EndEvent> {
   const { host, resume, out, ledger, allowMixedNumerics, trace } = flags;
   const set = [...(flags.set ?? []), ...sealed(flags)];

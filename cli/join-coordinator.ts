@@ -30,7 +30,7 @@ export const startAgain = 75;
  */
 const farewell = 700;
 
-type Watch = Required<Pick<CoordinateOptions, 'report' | 'signal'>>;
+type Watch = Required<Pick<CoordinateOptions, 'report' | 'signal' | 'goOn'>>;
 
 export async function joinAsCoordinator(launch: Launch, request: JoinRequest): Promise<void> {
   let isResumable = false;
@@ -140,6 +140,7 @@ class Leader {
       token: this.#token,
       minWorkers: size - 1,
       report: this.#report,
+      goOn: this.#watch.goOn,
       arrival: { seconds: timeout, missed: (names: readonly string[]) => this.#missed(names) },
     };
   }

@@ -87,7 +87,7 @@ export interface Training {
  */
 export async function trainUntilInterrupted(
   { json, goOn, isScheduled = false }: Training,
-  train: (watch: { report: Reporter; signal: AbortSignal }) => Promise<EndEvent | undefined>,
+  train: (watch: { report: Reporter; signal: AbortSignal } & Pick<Training, 'goOn'>) => Promise<EndEvent | undefined>,
 ): Promise<void> {
   const show = await reporter(json);
   let hasStarted = false;
@@ -104,7 +104,7 @@ export async function trainUntilInterrupted(
   };
   await untilInterrupted({ said, hasBegun, isScheduled }, async (signal, exitCode) => {
     try {
-      const end = await train({ report, signal });
+      const end = await train({ report, signal, goOn });
       // A run that was to take so many steps has come to its end.
       if (end?.interrupted && signal.aborted) process.exitCode = exitCode();
     } catch (error) {

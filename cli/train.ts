@@ -72,7 +72,7 @@ function sizesOf(text: string): number[] {
 async function start(
   file: string | undefined,
   flags: TrainFlags,
-  watch: Pick<RunOptions, 'report' | 'signal'>,
+  watch: Pick<RunOptions, 'report' | 'signal' | 'goOn'>,
 ): Promise<EndEvent> {
   const set = [...(flags.set ?? []), ...sealed(flags)];
   if (flags.engine) set.push(`engine=${flags.engine}`);

@@ -68,6 +68,8 @@ export interface Details {
   readonly checkpoints: readonly { readonly name: string; readonly bytes: number; readonly time: number }[];
   readonly world: { readonly time: number; readonly workers: readonly WorkerRow[] } | null;
   readonly config: string;
+  /** What goes on with it where it was interrupted. */
+  readonly goOn: string;
   readonly keys: Readonly<Record<string, string>>;
   readonly reports: readonly string[];
 }

@@ -26,7 +26,7 @@ export function RunPanel({ run, state, beat, others }: RunPanelProps) {
   return (
     <section aria-labelledby="run">
       <h2 id="run">{shownText(run)}</h2>
-      {isRun && <Actions run={run} state={state} />}
+      {isRun && <Actions run={run} state={state} goOn={details.goOn} />}
       <WorldView world={details.world} events={details.events} isTrained={isTrained(state)} />
       {isRun && <Checkpoints checkpoints={details.checkpoints} />}
       <h3>Reports</h3>
@@ -66,7 +66,7 @@ function Checkpoints({ checkpoints }: Pick<Details, 'checkpoints'>) {
   );
 }
 
-function Actions({ run, state }: Pick<RunPanelProps, 'run' | 'state'>) {
+function Actions({ run, state, goOn }: Pick<RunPanelProps, 'run' | 'state'> & Pick<Details, 'goOn'>) {
   const [said, say] = useState('');
   const [asks, ask] = useState<'stop' | 'checkpoint'>();
   const [isConfirming, confirm] = useState(false);
@@ -81,9 +81,11 @@ function Actions({ run, state }: Pick<RunPanelProps, 'run' | 'state'>) {
     <div>
       <p>
         State: <b class="run-state">{state ?? '…'}</b>
-        {state === 'stopped' || state === 'broken off'
-          ? '. It goes on with: npx lockstep train --resume (over several machines coordinator --resume), and its folder'
-          : ''}
+        {(state === 'stopped' || state === 'broken off') && (
+          <>
+            . It goes on with: <code>{shownText(goOn)}</code>
+          </>
+        )}
       </p>
       {isTrained(state) && (
         <div class="controls">

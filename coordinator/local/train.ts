@@ -35,6 +35,8 @@ export interface RunOptions {
   /** File that receives a Chrome trace of every phase of every thread or worker. */
   readonly trace?: string;
   readonly report?: Reporter;
+  /** What goes on with the run as it was begun, for people: its `start` tells it. @param run its folder */
+  readonly goOn?: (run: string) => string;
   /** Ends the run after the step under way, with a checkpoint and the model saved; while data are read, its reason is thrown. */
   readonly signal?: AbortSignal;
 }
@@ -149,7 +151,7 @@ export async function execute(
   const prepared = await prepareRun(config, preparing, resumption);
   let end: EndEvent;
   try {
-    announce(prepared, resumption);
+    announce(prepared, resumption, options.goOn);
     const run = new TrainingLoop(prepared, resumption?.checkpoint, { signal, steps });
     const leave = attendRun(prepared, {
       checkpoint: () => run.askCheckpoint(),
@@ -191,7 +193,7 @@ function checkSteps(steps: number | undefined): void {
   throw new ConfigError(`steps: ${steps} is not a positive whole number`, 'use 1 or more, or leave it out');
 }
 
-function announce(run: PreparedRun, resumption: Resumption | undefined): void {
+function announce(run: PreparedRun, resumption: Resumption | undefined, goOn: RunOptions['goOn']): void {
   const { layout } = run.step;
   const { splits, description } = run.dataset;
   const { shards, batchSize, epochs, stepsPerEpoch } = run.geometry;
@@ -219,6 +221,7 @@ function announce(run: PreparedRun, resumption: Resumption | undefined): void {
     prepared: run.phases.prepared(),
     buckets: buckets && { places: buckets.places, graphs: graphCount(engine) },
     resumed: resumption && { step: checkpoint?.state.progress.step ?? 0, checkpoint: checkpoint?.path ?? null },
+    goOn: goOn?.(folder),
   });
   if (columns) run.report({ event: 'columns', ...columns });
 }

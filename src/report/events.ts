@@ -98,6 +98,8 @@ export interface StartEvent {
   buckets?: { places: readonly number[]; graphs: number };
   /** Where a resumed run goes on; absent where it starts. */
   resumed?: { step: number; checkpoint: string | null };
+  /** What goes on with the run where it is interrupted, in words that are typed; absent where whoever began it does not say. */
+  goOn?: string;
 }
 
 /** What the columns of a table are for; once, after `start`. */

@@ -64,7 +64,11 @@ export class RunRoutes {
       }
       case '/api/run': {
         const run = await this.#runs.lookedAt(query.get('run')!);
-        return json(response, { ...(await runDetails(folder)), keys: Object.fromEntries(run?.config ?? []) });
+        return json(response, {
+          ...(await runDetails(folder)),
+          keys: Object.fromEntries(run?.config ?? []),
+          goOn: run?.goOn,
+        });
       }
       case '/api/report':
         return this.#report(folder, query, request, response);

@@ -3,6 +3,7 @@ import { existsSync, type Stats, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { commandLine } from '../ground/shell-words.js';
 import { eventsName, worldName } from '../report/event-record.js';
 import { metricsName } from '../report/metrics-log.js';
 import { configName, scaleReportName } from '../report/run-folder.js';
@@ -45,6 +46,7 @@ export class SummarizedRun {
   #epoch = 0;
   #end: LoggedEnd | undefined;
   #hasFailed = false;
+  #goOn: string | undefined;
   readonly #wait = new WaitForWorkers();
   #config: FlatConfig = new Map();
   #configTime = -1;
@@ -74,6 +76,13 @@ export class SummarizedRun {
     return this.#config;
   }
 
+  /** What goes on with it: as it was begun, where it says so. */
+  get goOn(): string {
+    if (this.#goOn !== undefined) return this.#goOn;
+    const isOverWorld = existsSync(join(this.folder, worldName));
+    return commandLine([isOverWorld ? 'coordinator' : 'train', '--resume', this.folder]);
+  }
+
   /** Looks at what is new in its files. */
   async update(): Promise<void> {
     await this.#readConfig();
@@ -87,11 +96,13 @@ export class SummarizedRun {
     const events = join(this.folder, eventsName);
     const forget = () => {
       this.#hasFailed = false;
+      this.#goOn = undefined;
       this.#wait.begin();
     };
     ({ place: this.#eventsPlace } = await readNewLines(events, this.#eventsPlace, forget, (lines) => {
       for (const entry of entriesIn(lines)) {
         this.#hasFailed = entry.event === 'error' || (this.#hasFailed && entry.event !== 'start');
+        if (typeof entry.goOn === 'string' && entry.event === 'start') this.#goOn = entry.goOn;
         this.#wait.take(entry);
       }
     }));

@@ -149,6 +149,8 @@ it('Ctrl-C writes a checkpoint, names the command that goes on, and that ends as
   // What the run keeps is not said again.
   expect(command).toBe(`train --resume ${join('runs', 'stopped-1')} --threads 2`);
   const stopped = join(folder, 'runs', 'stopped-1');
+  // Who looks at the folder later reads it there.
+  expect(readFileSync(join(stopped, 'events.jsonl'), 'utf8')).toContain(`"goOn":"npx lockstep ${command}"`);
   expect(readdirSync(join(stopped, 'checkpoints'))).toHaveLength(1);
   expect(readFileSync(join(stopped, 'metrics.jsonl'), 'utf8')).toContain('"interrupted":true');
   const again = await lockstepServed([...command.split(' '), '--json', '--threads', '1'], folder);

@@ -183,6 +183,8 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
         '38.3 kB is the least; 2 hosts: 1.2 kB of that went from one to another; gradients crossed the network as bfloat16: ',
     );
     expect(await evaluate(`document.querySelector('.workers').innerText`)).toMatch(/one \(there\)\s+was active/);
+    // One that does not say how it was begun, over several machines.
+    expect(seen).toContain(`It goes on with: npx lockstep coordinator --resume ${join(runs, 'earlier-1')}\n`);
     expect(await evaluate('document.querySelectorAll("img").length')).toBe(0);
     expect(await evaluate('document.title')).toBe('Lockstep');
     await click('report.html');
@@ -272,6 +274,7 @@ skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
     await shows(() => evaluate(`document.querySelector('.run-state').textContent`)).toBe('stopped');
     const last = coordinator!.of('end')[0];
     expect(last.interrupted).toBe(true);
+    await shows(text).toContain(`It goes on with: npx lockstep coordinator --resume ${going()} --threads 0\n`);
     resumed = startLockstep(['train', '--resume', going(), '--threads', '1', '--json'], cluster.folder, rests);
     await resumed.says('"event":"step"');
     await shows(() => evaluate(`document.querySelector('.run-state').textContent`)).toBe('running');

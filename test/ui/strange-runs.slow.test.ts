@@ -44,6 +44,7 @@ const places = [
   'worker of a summary',
   'precision',
   'bad summary',
+  'command',
 ]);
 
 function writeHostile(runs: string): void {
@@ -66,7 +67,7 @@ function writeHostile(runs: string): void {
     { event: 'worker', name: bare('lost worker'), change: bare('change'), step: 1, reason: bare('reason') },
     { event: bare('kind'), field: bare('field') },
     { event: 'warning', message: bare('warning'), remedy: bare('remedy') },
-    { event: 'start', engine: 'onnx', threads: 1, parameters: 1, data: bare('data') },
+    { event: 'start', engine: 'onnx', threads: 1, parameters: 1, data: bare('data'), goOn: bare('command') },
     { event: 'end', seconds: 1, sha256: bare('hash') },
     { event: 'phase', phase: bare('phase') },
     { event: 'columns', total: 1, features: 1, shown: [{ name: bare('column'), role: bare('its role') }] },
