@@ -4,6 +4,7 @@ import { compileEvaluation, compileGradients, traceGradients } from '../../src/e
 import { OnnxEngine } from '../../src/engine/onnx/onnx-engine.js';
 import { deviceRules } from '../../src/engine/onnx/rewrites/device-rules.js';
 import { rewritten } from '../../src/engine/onnx/rewrites/rewrite.js';
+import { smallProducts } from '../../src/engine/onnx/rewrites/small-products.js';
 import { unrolledLoops } from '../../src/engine/onnx/rewrites/unrolled-loops.js';
 import { cutGraph } from '../../src/engine/onnx/subgraphs.js';
 import { createStepModel, initialParameters } from '../../src/engine/step.js';
@@ -77,7 +78,7 @@ async function computed(example: Case, isForDevice: boolean) {
   const spec = specOf(example);
   const step = await createStepModel(spec);
   const { graph, noise } = traceGradients(step, count);
-  const changed = { ...cutGraph(rewritten(graph, [...deviceRules, unrolledLoops])), noise };
+  const changed = { ...cutGraph(rewritten(graph, [...deviceRules, unrolledLoops, smallProducts])), noise };
   const compiled = isForDevice ? changed : compileGradients(step, count);
   const [gradients, evaluations] = [new Map([[count, compiled]]), new Map([[count, compileEvaluation(step, count)]])];
   const model = { layout: step.layout, fields: spec.fields, gradients, evaluations };

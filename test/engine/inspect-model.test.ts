@@ -137,6 +137,13 @@ describe('is refused', () => {
       theNode,
       field(5, Buffer.concat([field(1, text('a')), number(3, 1), field(4, text('b')), number(20, 2)])),
     ),
+    'an attribute that is given twice': appended(
+      good,
+      theNode,
+      Buffer.concat(
+        [1, 2].map((value) => field(5, Buffer.concat([field(1, text('a')), number(3, value), number(20, 2)]))),
+      ),
+    ),
     'an attribute of another type': appended(
       good,
       theNode,

@@ -10,6 +10,7 @@ import { chosenProvider } from './providers.js';
 import { inBlocks } from './rewrites/blocked-products.js';
 import { deviceRules } from './rewrites/device-rules.js';
 import { rewritten } from './rewrites/rewrite.js';
+import { smallProducts } from './rewrites/small-products.js';
 import { unrolledLoops } from './rewrites/unrolled-loops.js';
 import { checkRuns } from './runtime.js';
 import { modelsOf } from './step-loop.js';
@@ -39,7 +40,8 @@ export interface AcceptOptions {
 function forDevice(traced: StepGraph, precision: Precision, native: boolean): StepGraph {
   const composed = rewritten(traced, deviceRules);
   // Products inside of loops stay in float32, as on processors.
-  return rewritten(precision === 'float32' ? composed : halfProducts(composed, native), [unrolledLoops]);
+  const products = precision === 'float32' ? composed : halfProducts(composed, native);
+  return rewritten(products, [unrolledLoops, smallProducts]);
 }
 
 /** A graph for the chosen provider. */

@@ -10,7 +10,18 @@ import { refusedModel } from './protobuf.js';
 export interface InspectedNode extends GrowingNode {
   readonly domain: string;
   readonly outputs: readonly string[];
+  /** Attributes that are text. */
+  readonly texts: readonly string[];
 }
+
+/** What nodes are given that comes from a Reshape: its sizes, where they are known. */
+export const reshapedSizes = (
+  nodes: readonly InspectedNode[],
+  constants: ReadonlyMap<string, readonly number[]>,
+): ReadonlyMap<string, readonly number[] | undefined> =>
+  new Map(
+    nodes.flatMap(({ op, inputs, outputs }) => (op === 'Reshape' ? [[outputs[0]!, constants.get(inputs[1]!)]] : [])),
+  );
 
 /**
  * @param constants lists of whole numbers that are what the graph says they are
@@ -18,9 +29,7 @@ export interface InspectedNode extends GrowingNode {
  */
 export function checkBlocks(nodes: readonly InspectedNode[], constants: ReadonlyMap<string, readonly number[]>): void {
   if (nodes.every(({ domain }) => domain !== blockDomain)) return;
-  const reshapes = new Map(
-    nodes.flatMap(({ op, inputs, outputs }) => (op === 'Reshape' ? [[outputs[0], constants.get(inputs[1]!)]] : [])),
-  );
+  const reshapes = reshapedSizes(nodes, constants);
   for (const { op, domain, inputs, lists } of nodes) {
     if (domain !== blockDomain || op !== 'Conv') continue;
     const [image, filter, bias] = inputs.map((name) => reshapes.get(name));

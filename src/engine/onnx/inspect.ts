@@ -8,7 +8,9 @@ import { elements } from '../../ground/elements.js';
 import { checkBlocks, type InspectedNode } from './block-check.js';
 import { blockDomain } from './blocks.js';
 import { checkGrowth } from './growth.js';
+import { type InspectedAttribute, readAttribute } from './inspected-attribute.js';
 import { blockOperators, runtimeOperators, standardOperators } from './operators.js';
+import { checkProducts } from './product-check.js';
 import type { ElementType, OnnxValue } from './proto.js';
 import {
   bytesField,
@@ -27,7 +29,7 @@ export interface ModelPorts {
   readonly outputs: readonly OnnxValue[];
 }
 
-const limits = { nodes: 1_000_000, names: 4096, items: 4096, rank: 12, elements: 2 ** 31 };
+const limits = { nodes: 1_000_000, names: 4096, rank: 12, elements: 2 ** 31 };
 
 const elementTypes: Readonly<Record<number, ElementType>> = {
   1: 'float32',
@@ -50,40 +52,6 @@ function checkShape(where: string, shape: readonly number[]): void {
   throw refusedModel(where, `has the shape [${shape.join(', ')}]`);
 }
 
-/** AttributeProto: one number, text or list of whole numbers. Tensors, graphs and types are not to be had. */
-function readAttribute(bytes: Uint8Array): readonly [name: string, list: readonly number[]] {
-  const where = 'an attribute';
-  const given: number[] = [];
-  const items: number[] = [];
-  let whole: number | undefined;
-  let name = '';
-  let type = 0;
-  readMessage(bytes, where, {
-    1: nameField(where, (value) => {
-      name = value;
-    }),
-    2: {
-      wire: WireType.Bit32,
-      read: (reader) => {
-        reader.float();
-        given.push(1);
-      },
-    },
-    3: intField((value) => {
-      given.push(2);
-      whole = value;
-    }),
-    4: nameField(where, () => void given.push(3)),
-    8: many(intField(push(items, limits.items, where))),
-    20: intField((value) => {
-      type = value;
-    }),
-  });
-  if (items.length > 0 || (type === 7 && given.length === 0)) given.push(7);
-  if (name === '' || given.length !== 1 || given[0] !== type) throw refusedModel(where, 'is not one value');
-  return [name, whole === undefined ? items : [whole]];
-}
-
 /** By their domains. */
 const operators: Readonly<Record<string, ReadonlySet<string>>> = {
   '': standardOperators,
@@ -96,7 +64,7 @@ function readNode(bytes: Uint8Array): InspectedNode {
   const where = 'a node';
   const [inputs, outputs]: [string[], string[]] = [[], []];
   let [op, domain] = ['', ''];
-  const attributes: (readonly [string, readonly number[]])[] = [];
+  const attributes: InspectedAttribute[] = [];
   readMessage(bytes, where, {
     1: many(nameField(where, push(inputs, limits.names, where))),
     2: many(nameField(where, push(outputs, limits.names, where))),
@@ -119,7 +87,12 @@ function readNode(bytes: Uint8Array): InspectedNode {
       /^[\w.]{1,64}$/,
     ),
   });
-  if (operators[domain]?.has(op)) return { op, domain, inputs, outputs, lists: new Map(attributes) };
+  const lists = new Map(attributes.map(({ name, list }) => [name, list]));
+  if (lists.size !== attributes.length) throw refusedModel(where, 'has an attribute twice');
+  const texts = attributes.flatMap(({ text }) => (text === undefined ? [] : [text]));
+  const other = op === 'Einsum' ? undefined : texts.find((text) => /\W/.test(text));
+  if (other !== undefined) throw refusedModel(where, `says ${JSON.stringify(other)}`);
+  if (operators[domain]?.has(op)) return { op, domain, inputs, outputs, lists, texts };
   throw refusedModel(
     where,
     `uses the operator ${JSON.stringify(domain === '' ? op : `${domain}.${op}`)}, which no layer needs`,
@@ -223,6 +196,7 @@ function readGraph(bytes: Uint8Array): ModelPorts {
   // A constant that is an input as well may be given another value.
   for (const { name } of inputs) constants.delete(name);
   checkBlocks(nodes, constants);
+  checkProducts(nodes, constants);
   return { inputs, outputs };
 }
 

@@ -6,7 +6,7 @@ const words = (text: string): string[] => text.trim().split(/\s+/);
 export const standardOperators: ReadonlySet<string> = new Set(
   words(`
     Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool Cast Ceil Clip Concat Conv ConvTranspose
-    Cos Cosh CumSum Div Elu Equal Erf Exp Expand Floor Gather GatherND Gemm Greater GreaterOrEqual HardSigmoid Identity IsInf
+    Cos Cosh CumSum Div Einsum Elu Equal Erf Exp Expand Floor Gather GatherND Gemm Greater GreaterOrEqual HardSigmoid Identity IsInf
     IsNaN LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Min Mod Mul Neg Not Or PRelu Pad Pow
     Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape Resize Round ScatterElements
     ScatterND Selu Sigmoid Sign Sin Sinh Slice Softmax Softplus Split Sqrt Sub Tanh Tile TopK Transpose Where

@@ -1,6 +1,6 @@
 /** Rules over the finished list of nodes: each finds a few nodes by what they are, whatever layer they come from, and puts others in their place. */
 import type { StepGraph } from '../graph.js';
-import type { OnnxNode } from '../proto.js';
+import type { ElementType, OnnxNode } from '../proto.js';
 import { reachable } from '../reachable.js';
 import { NodeWriter } from './node-writer.js';
 
@@ -13,6 +13,7 @@ export interface NodesAround {
   /** Whether a node comes before another one, and may be read by it. */
   isBefore(node: OnnxNode, other: OnnxNode): boolean;
   shape(name: string): readonly number[] | undefined;
+  type(name: string): ElementType | undefined;
   /** The value of a constant that is one float. */
   number(name: string): number | undefined;
   /** The whole numbers of a constant. */
@@ -46,6 +47,7 @@ function surroundingsOf({ nodes, constants, shapes }: StepGraph): NodesAround {
     readers: (name) => readers.get(name) ?? [],
     isBefore: (node, other) => places.get(node)! < places.get(other)!,
     shape: (name) => shapes.get(name)?.shape,
+    type: (name) => shapes.get(name)?.type,
     number: (name) => (floats.get(name)?.length === 1 ? Number(floats.get(name)![0]) : undefined),
     list: (name) => (lists.has(name) ? Array.from(lists.get(name)!, Number) : undefined),
   };
