@@ -51,7 +51,8 @@ export default defineConfig({
     hookTimeout: 2 * patience,
     expect: { poll: { timeout: patience } },
     // For tests that load ONNX Runtime themselves; the program sets it by itself.
-    env: { ORT_DISABLE_TELEMETRY: '1' },
+    // Nor is what is said to be as wide as the terminal of who tests.
+    env: { ORT_DISABLE_TELEMETRY: '1', COLUMNS: '' },
     sequence: { sequencer: SlowFirst },
     // A process for each file would load tfjs over and over.
     isolate: false,

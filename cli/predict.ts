@@ -1,4 +1,5 @@
 /** `lockstep predict`: what a trained model makes of new inputs, or how it continues a text. */
+
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { ConfigError, OutputError } from '../src/errors.js';
@@ -10,6 +11,7 @@ import { reportMistakes } from './outcome.js';
 import { type PredictionFormat, predictionLines } from './prediction-text.js';
 import { type SharedFlags, withModel, withShared } from './shared-options.js';
 import { writeLines } from './sink.js';
+import { isTerminal } from './streams.js';
 
 const ofAll = ['model', 'module', 'device', 'force', 'json'] as const;
 const ofInputs = ['input', 'dir', 'images'] as const;
@@ -111,7 +113,9 @@ async function predictions(
   const every = csv && top === undefined;
   const found = await predict(place, inputs, { model, module, top, every, keep, dir, images, force, warn });
   const format: PredictionFormat = json ? 'json' : csv ? 'csv' : 'plain';
-  const columns = flags.output === undefined ? terminalColumns(process.stdout) : undefined;
+  // Whatever reads them from a pipe is to have names whole.
+  const isShown = flags.output === undefined && isTerminal(process.stdout);
+  const columns = isShown ? terminalColumns(process.stdout) : undefined;
   const { header, line } = predictionLines(format, { ...found, kept: keep }, top, columns);
   return (async function* lines() {
     if (header !== '') yield header;

@@ -54,6 +54,8 @@ interface TableForm {
   readonly names?: readonly number[];
   /** Whether the first row holds names too. */
   readonly isHeadNames?: boolean;
+  /** Columns that are left out, one after the other, where lines are too wide even with names that are cut. */
+  readonly spare?: readonly number[];
   /** Columns that names keep: the lines may then be wider than the terminal. Default: 8. */
   readonly leastName?: number;
 }
@@ -81,8 +83,19 @@ function fitted(
  * @param room columns of the terminal that there are for a line: long names are cut in their middle
  */
 export function tableLines(all: readonly (readonly string[])[], room: number, form: TableForm = {}): string[] {
-  const { left = 1 } = form;
-  const rows = fitted(all, room, { names: Array.from({ length: left }, (_, i) => i), ...form });
+  const { left = 1, spare = [] } = form;
+  const lines = alignedLines(fitted(all, room, { names: Array.from({ length: left }, (_, i) => i), ...form }), left);
+  const [column, ...others] = spare;
+  if (column === undefined || lines.every((line) => displayWidth(line) <= room)) return lines;
+  const rest = others.map((other) => (other > column ? other - 1 : other));
+  return tableLines(
+    all.map((row) => row.toSpliced(column, 1)),
+    room,
+    { ...form, spare: rest },
+  );
+}
+
+function alignedLines(rows: readonly (readonly string[])[], left: number): string[] {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => displayWidth(row[i]))));
   return rows.map((row) =>
     row.map((cell, i) => (i < left ? padEnd(cell, widths[i]) : padStart(cell, widths[i]))).join('  '),

@@ -18,9 +18,10 @@ export function plainReporter(stream: NodeJS.WritableStream, now: () => number =
     stream.write(wrapLines(text, terminalColumns(stream)));
     spoke = now();
   };
-  const report = textReporter(pc.createColors(false), write, (event) => {
+  const progress = (event: ProgressEvent) => {
     if (now() - spoke >= SILENCE) write(progressLine(event));
-  });
+  };
+  const report = textReporter(pc.createColors(false), write, progress, () => terminalColumns(stream));
   let timer: NodeJS.Timeout | undefined;
   return (event) => {
     if (event.event === 'phase' || endsPhase(event)) clearTimeout(timer);

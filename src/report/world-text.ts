@@ -37,7 +37,7 @@ export function worldText(event: WorldReport, colors: Colors, width: number): st
       if (event.join === null) return `listening at ${event.url} for ${plural(event.minimum, 'other rank')}\n`;
       return `${colors.bold(`to join, run on ${event.local ? 'this' : 'another'} machine:`)}\n  ${event.join}\n${event.note === null ? '' : `${event.note}\n`}\n`;
     case 'world':
-      return columns(workerTitles, event.workers.map(workerRow), colors, width);
+      return columns(workerTitles, event.workers.map(workerRow), spareOfWorkers, colors, width);
     case 'worker':
       return workerLine(event, colors);
     case 'transfer':
@@ -86,10 +86,14 @@ function summaryText(event: SummaryEvent, colors: Colors, width: number): string
     ...[worker.computeSeconds, worker.exchangeSeconds, worker.updateSeconds].map(duration),
     ...[sizeText(worker.bytesReceived), sizeText(worker.bytesSent), grouped(worker.timesLost)],
   ]);
-  return `\n${columns(summaryTitles, rows, colors, width)}${summaryNotes(event)
+  return `\n${columns(summaryTitles, rows, spareOfSummary, colors, width)}${summaryNotes(event)
     .map((note) => `${note}\n`)
     .join('')}`;
 }
+
+/** What a narrow terminal has no room for, from the least useful on. */
+const spareOfWorkers = ['round trip', 'address', 'threads', 'share'];
+const spareOfSummary = ['shards', 'update', 'exchange', 'compute', 'lost', 'received', 'sent'];
 
 /** By its name a worker is found: lines are broken rather than that. */
 const leastName = 24;
@@ -97,9 +101,13 @@ const leastName = 24;
 function columns(
   titles: readonly string[],
   rows: readonly (readonly string[])[],
+  spare: readonly string[],
   colors: Colors,
   width: number,
 ): string {
-  const [head, ...lines] = tableLines([titles, ...rows], width, { leastName });
+  const [head, ...lines] = tableLines([titles, ...rows], width, {
+    leastName,
+    spare: spare.map((title) => titles.indexOf(title)),
+  });
   return `${colors.dim(head)}\n${lines.map((line) => `${line}\n`).join('')}`;
 }

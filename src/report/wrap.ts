@@ -13,9 +13,15 @@ const lead = /^ *(?:\S.*? {2}(?: |\p{Cc}\[\d+m)*)?/u;
 /** A line that is copied into a shell, also behind words such as "go on with:". */
 const command = /^(?:[^:]*: | *)(?:.* \| )?(?:npx )?lockstep /;
 
-/** Columns of a terminal; elsewhere lines may have any length. One of no columns, as under `mpirun`, is no terminal. */
-export const terminalColumns = (stream: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }): number =>
-  stream.isTTY && stream.columns ? stream.columns : Number.POSITIVE_INFINITY;
+/**
+ * Columns of a terminal; elsewhere those of the variable COLUMNS, as `ls` and `ps` have it, and without it lines of any length. A
+ * terminal of no columns, as under `mpirun`, is none.
+ */
+export function terminalColumns(stream: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }): number {
+  if (stream.isTTY && stream.columns) return stream.columns;
+  const { COLUMNS: said = '' } = process.env;
+  return /^[1-9]\d{0,4}$/.test(said) ? Number(said) : Number.POSITIVE_INFINITY;
+}
 
 /** Lines that fit; a word that is longer than that, such as a checksum, stays in one piece. */
 export function wrapLines(text: string, columns: number): string {

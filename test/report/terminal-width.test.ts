@@ -2,7 +2,7 @@
 import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import type { Command } from 'commander';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { coordinatorCommand } from '../../cli/coordinator.js';
 import { dataCommand } from '../../cli/data.js';
 import { doctorCommand } from '../../cli/doctor.js';
@@ -183,14 +183,15 @@ function expectWhole(narrow: string, wide: string, columns: number): void {
 }
 
 describe.each(widths)('a terminal of %i columns', (columns) => {
-  it.each(events.filter(({ event }) => event !== 'epoch').map((event) => [event.event, event] as const))(
-    'shows %s in whole words',
-    (_, event) => {
-      expectWhole(shown(terminalReporter, [event], columns), shown(terminalReporter, [event]), columns);
-      // Warnings and errors of commands whose results go elsewhere.
-      expectWhole(shown(plainReporter, [event], columns), shown(plainReporter, [event]), columns);
-    },
-  );
+  it.each(
+    events
+      .filter(({ event }) => !['epoch', 'world', 'summary'].includes(event))
+      .map((event) => [event.event, event] as const),
+  )('shows %s in whole words', (_, event) => {
+    expectWhole(shown(terminalReporter, [event], columns), shown(terminalReporter, [event]), columns);
+    // Warnings and errors of commands whose results go elsewhere.
+    expectWhole(shown(plainReporter, [event], columns), shown(plainReporter, [event]), columns);
+  });
 
   it('leaves out the last columns of epochs that have no room', () => {
     const { loss, accuracy } = metrics;
@@ -206,6 +207,25 @@ describe.each(widths)('a terminal of %i columns', (columns) => {
       expect(line.length).toBeLessThanOrEqual(columns);
       expect(line).toMatch(/ {2}best$/);
     }
+  });
+
+  it.each(['world', 'summary'])('leaves out columns of workers that have no room, in %s', (event) => {
+    const told = events.filter((each) => each.event === event);
+    const text = shown(terminalReporter, told, columns);
+    const rows = text.split('\n').filter((line) => /^(?:worker|rack\d.example) {2}/.test(line));
+    expect(rows).toHaveLength(3);
+    expect(new Set(rows.map(({ length }) => length)).size).toBe(1);
+    expect(rows[0].length).toBeLessThanOrEqual(columns);
+    expect(rows[0]).toContain(event === 'world' ? 'state  examples/s' : 'steps');
+    // What stands below the table has its words.
+    const notes = (all: string) =>
+      wordsOf(
+        all
+          .split('\n')
+          .slice(event === 'world' ? 3 : 4)
+          .join('\n'),
+      );
+    expect(notes(text)).toEqual(notes(shown(terminalReporter, told)));
   });
 
   it.each(['reading', 'compiling', 'warmingUp'] as const)(
@@ -271,6 +291,18 @@ describe('a report without a terminal', () => {
     for (const size of ['9,600', '1,200 validation', '1,200 test']) expect(text.split(size)).toHaveLength(2);
     expect(text).toContain(`parameters sha256: ${sha256}\n`);
     expect(text).toContain(`${why}\n`);
+  });
+
+  it('is as wide as COLUMNS says, where a terminal does not', () => {
+    vi.stubEnv('COLUMNS', '60');
+    try {
+      expect(shown(plainReporter, events)).toBe(shown(plainReporter, events, 60));
+      expect(shown(plainReporter, events, 100)).not.toBe(shown(plainReporter, events));
+      vi.stubEnv('COLUMNS', 'many');
+      expect(shown(plainReporter, events)).toContain(`${why}\n`);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it('of a worker says once how much comes and that it is here', () => {
