@@ -1,36 +1,46 @@
 /** Sums for which a thread of its own waits inside of MPI: several times as fast as asking for them again and again. */
+import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { WireError } from '../../errors.js';
 import type { CollectiveSum } from '../../reduce/collective.js';
 import type { MpiWorld } from './mpi-world.js';
 
-/** What the thread is given, and shares: how many sums it was asked for, and of the last one `place`, `count` and `trainable`. */
+/** What the thread is given, and shares. */
 export interface AskedSums {
   readonly rank: number;
   readonly size: number;
   readonly memory: WebAssembly.Memory;
-  readonly asked: Int32Array;
-  readonly what: Float64Array;
+  /** Sums that it was asked for, and that it has made. */
+  readonly counts: Int32Array;
+  /** Of the last one `place`, `count` and `trainable`, and what its squares come to. */
+  readonly sum: Float64Array;
 }
 
-/** The sum of squares, or what MPI says where it fails. */
-export type SumAnswer = number | string;
+/** Milliseconds after which the wait looks for signals and messages: it need not be woken by one, which takes longer than all before. */
+const patience = 5;
 
 export class WaitingSum {
   /** Where the numbers of its sums are. */
   readonly memory: WebAssembly.Memory;
   readonly #world: Pick<MpiWorld, 'library' | 'rank' | 'size'>;
-  readonly #asked = new Int32Array(new SharedArrayBuffer(4));
-  readonly #what = new Float64Array(new SharedArrayBuffer(24));
-  readonly #thread: Worker;
+  readonly #counts = new Int32Array(new SharedArrayBuffer(8));
+  readonly #sum = new Float64Array(new SharedArrayBuffer(32));
+  /** Once the thread has loaded what it needs, for which it asks this one. */
+  readonly #ready: Promise<void>;
+  #failure: Error | undefined;
 
   constructor(world: Pick<MpiWorld, 'library' | 'rank' | 'size'>, memory: WebAssembly.Memory) {
     const { rank, size } = world;
     this.memory = memory;
     this.#world = world;
-    const workerData: AskedSums = { rank, size, memory, asked: this.#asked, what: this.#what };
-    this.#thread = new Worker(new URL('./sum-thread.js', import.meta.url), { workerData });
-    this.#thread.unref();
+    const workerData: AskedSums = { rank, size, memory, counts: this.#counts, sum: this.#sum };
+    const thread = new Worker(new URL('./sum-thread.js', import.meta.url), { workerData });
+    this.#ready = once(thread, 'message').then(() => thread.unref());
+    thread.once('error', (error: Error & Partial<WireError>) => {
+      const { problem, remedy = '' } = error;
+      this.#failure = problem === undefined ? error : new WireError(problem, remedy);
+    });
   }
 
   /**
@@ -43,25 +53,18 @@ export class WaitingSum {
     { place, count, trainable }: Omit<CollectiveSum, 'memory' | 'kernels'>,
     signal: AbortSignal,
   ): Promise<number> {
-    this.#what.set([place, count, trainable]);
-    this.#thread.ref();
-    try {
-      return await new Promise<number>((resolve, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-        this.#thread.once('error', reject);
-        this.#thread.once('message', (answer: SumAnswer) => {
-          this.#thread.off('error', reject);
-          if (typeof answer === 'number') resolve(answer);
-          else reject(new WireError(answer, 'see what mpirun says'));
-        });
-        Atomics.add(this.#asked, 0, 1);
-        Atomics.notify(this.#asked, 0);
-      });
-    } catch (error) {
-      if (signal.aborted) process.once('exit', (code) => this.#world.library.exit(code));
-      throw error;
-    } finally {
-      this.#thread.unref();
+    await this.#ready;
+    this.#sum.set([place, count, trainable]);
+    const before = Atomics.add(this.#counts, 0, 1);
+    Atomics.notify(this.#counts, 0);
+    while (Atomics.wait(this.#counts, 1, before, patience) === 'timed-out') {
+      await setImmediate();
+      if (signal.aborted) {
+        process.once('exit', (code) => this.#world.library.exit(code));
+        throw signal.reason;
+      }
+      if (this.#failure) throw this.#failure;
     }
+    return this.#sum[3];
   }
 }
