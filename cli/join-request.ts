@@ -1,10 +1,10 @@
 /** What a rank of `lockstep join` is asked to do: its place in the job, and the options, checked. */
-import { availableParallelism, cpus, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import { ConfigError } from '../src/errors.js';
-import { findLaunch, jobName, type Launch, type LaunchFlags } from '../src/launch/launch.js';
+import { coresFor } from '../src/launch/binding.js';
+import { findLaunch, jobName, type LaunchFlags } from '../src/launch/launch.js';
 import { holdLifeLine } from '../src/launch/life-line.js';
 import { meetingOf } from '../src/launch/meeting.js';
-import { maximumThreads } from '../src/pool/thread-count.js';
 import { performLastActs } from '../src/report/last-acts.js';
 import { metricsFlags } from './metrics.js';
 import { authority, checkRankFiles, pair } from './network.js';
@@ -42,7 +42,7 @@ export async function prepareRank(file: string | undefined, flags: JoinFlags) {
     const request = {
       ...{ file, resume, out, json, cache, ledger, trace, allowMixedNumerics, set, meeting },
       threads:
-        flags.threads === undefined ? Math.min(threadsFor(launch), threadCount(undefined)) : threadCount(flags.threads),
+        flags.threads === undefined ? Math.min(coresFor(launch), threadCount(undefined)) : threadCount(flags.threads),
       steps: stepLimit(flags.steps),
       timeout: timeoutOf(flags.timeout) ?? 600,
       metrics: metricsFlags(flags),
@@ -92,15 +92,4 @@ export function hostAndPortOf(text: string): LaunchFlags['coordinator'] {
   const port = found?.[3] === undefined ? undefined : Number(found[3]);
   if (found && (port === undefined || (port > 0 && port < 65536))) return { host: found[1] ?? found[2], port };
   throw new ConfigError(`--coordinator ${text}: is no address`, 'give HOST or HOST:PORT, such as node1:7474');
-}
-
-/**
- * The cores that are meant for this rank: those that its launcher names or binds it to, else its share of the machine. The result does not
- * depend on it.
- */
-function threadsFor({ cores, neighbours = 1 }: Launch): number {
-  const available = availableParallelism();
-  const isBound = available < cpus().length;
-  const own = cores ?? (isBound ? available : Math.max(1, Math.floor(available / neighbours)));
-  return Math.min(own, maximumThreads);
 }
