@@ -17,7 +17,7 @@ import { liveState } from '../src/wire/state-blob.js';
 import { type Delivered, Deliveries } from './deliveries.js';
 import type { Holdings } from './holdings.js';
 import type { Peers } from './peers.js';
-import { type Replica, replicaStateOf, rowCacheCapacity, startReplica } from './replica.js';
+import { type Replica, rowCacheCapacity, startReplica, stateAskedFor } from './replica.js';
 import type { WorkerReporter } from './worker-events.js';
 
 /** What outlives a connection: a worker that comes back has its threads and its job still. */
@@ -178,15 +178,15 @@ export class Membership {
     this.#plan = plan;
     const started = performance.now();
     this.#answer('all-reduce', async ({ member, allReduce }) => {
-      const squares = await member.allReduce(plan).catch((error: unknown) => {
+      const total = await member.allReduce(plan).catch((error: unknown) => {
         // Another attempt may have taken its place, or the connection is gone.
         if (this.#plan !== plan || this.#over) return undefined;
         throw error;
       });
-      if (squares === undefined) return;
+      if (total === undefined) return;
       const milliseconds = performance.now() - started;
       const { bytesSent: bytes, bytesBetweenHosts } = allReduce;
-      this.#connection.send({ kind: 'reduced', round, attempt, squares, bytes, bytesBetweenHosts, milliseconds });
+      this.#connection.send({ kind: 'reduced', round, attempt, ...total, bytes, bytesBetweenHosts, milliseconds });
     });
   }
 
@@ -223,15 +223,15 @@ export class Membership {
   }
 
   /** As they are after `round`: whatever is asked for next waits until they are sent. */
-  #sendState(own: Replica, { round, replica }: Fetch): Promise<void> {
-    return own.member.read(round, async () => {
-      const state = liveState(replica === undefined ? own.pool : replicaStateOf(own, replica));
+  #sendState(own: Replica, { kind: _, round, ...part }: Fetch): Promise<void> {
+    const send = async () => {
+      const state = liveState(stateAskedFor(own, part));
       const transfer = ++this.#sent;
-      const about = { what: 'state', bytes: state.length, sha256: '', round } as const;
-      const part = replica === undefined ? {} : ({ what: 'replica', replica } as const);
-      this.#connection.send({ kind: 'transfer', transfer, ...about, ...part });
+      const what = part.replica === undefined ? 'state' : 'replica';
+      this.#connection.send({ kind: 'transfer', transfer, what, bytes: state.length, sha256: '', round, ...part });
       await this.#connection.sendBlob(transfer, state);
-    });
+    };
+    return part.range ? own.member.readUpdated(round, send) : own.member.read(round, send);
   }
 
   #keepRows(bytes: Uint8Array): void {

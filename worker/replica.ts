@@ -20,9 +20,10 @@ import type { Landings } from '../src/reduce/landings.js';
 import type { ParameterExchange } from '../src/reduce/parameter-exchange.js';
 import type { SlabParts } from '../src/reduce/slab-frame.js';
 import type { Job } from '../src/wire/job.js';
+import type { Fetch } from '../src/wire/messages.js';
 import { mpiCollective } from '../src/wire/mpi/mpi-collective.js';
 import { packedRowBytes } from '../src/wire/rows-blob.js';
-import type { ReplicaState } from '../src/wire/state-blob.js';
+import { type ReplicaState, stateIn } from '../src/wire/state-blob.js';
 
 export interface Replica {
   readonly job: Job;
@@ -113,6 +114,15 @@ export function replicaStateOf(
   if (!replicas || replica === undefined || replica >= replicas.count)
     throw new WireError(`replica ${replica ?? 'of no number'}: there is none`, 'both sides need the same job');
   return { parameters: new Float32Array(0), slots: replicas.of(replica) };
+}
+
+/** What the coordinator asks for. @throws WireError when it is the state of a replica, and there is none */
+export function stateAskedFor(
+  own: Pick<Replica, 'pool'>,
+  { replica, range }: Pick<Fetch, 'replica' | 'range'>,
+): ReplicaState {
+  if (replica !== undefined) return replicaStateOf(own, replica);
+  return range ? stateIn(own.pool, range) : own.pool;
 }
 
 /** @throws EngineError when the job does not fit into memory, the device has not what it takes, or the engine does not load */

@@ -5,10 +5,12 @@
 
 import { WireError } from '../../src/errors.js';
 import { grouped } from '../../src/ground/units.js';
-import type { Worker } from '../../src/pool/round-worker.js';
+import type { TotalSquares, Worker } from '../../src/pool/round-worker.js';
+import { totalSquares } from '../../src/reduce/norm.js';
 import { type AllReducePlan, type PlanMember, usesLinks } from '../../src/reduce/plan.js';
 import type { PowerSgdRule } from '../../src/reduce/power-sgd.js';
-import { type ParameterShare, shareIn } from '../../src/reduce/shares.js';
+import { type ParameterShare, updatesAll } from '../../src/reduce/shares.js';
+import { agreedBlocks, agreedSquares } from './agreed-squares.js';
 import type { Clock } from './clock.js';
 import type { Computing, RoundTask } from './computing.js';
 import { numberHosts } from './hosts.js';
@@ -27,7 +29,10 @@ export interface AllReduceAttemptsOptions {
   readonly bytes: number;
   /** Of a gradient that travels in factors. */
   readonly compression?: Compression;
-  /** Where optimizer state is sharded: the shares of those of some workers that have one, and the coordinator's of all else. */
+  /**
+   * Where optimizer state is sharded: the shares as those of some workers update them who have one.
+   * @throws StateLostError when nobody of them has the state of one
+   */
   readonly shares?: (present: readonly Worker[]) => readonly ParameterShare[];
   /** Milliseconds that an exchange may make no progress, besides the time that its bytes need. */
   readonly silence: number;
@@ -105,11 +110,14 @@ export class AllReduceAttempts {
     const byId = new Map([roster.self, ...roster.followers()].map((worker) => [worker.id, worker]));
     for (const { id } of plan.members) this.#ask(byId.get(id)!, plan);
     this.#members = new Set(plan.members.map(({ id }) => byId.get(id)!));
-    const isTaking = ({ id, nodes }: PlanMember) => id === roster.self.id || nodes.length > 0 || algorithm === 'mpi';
+    // Of what only workers update, the squares are with them.
+    const isScattered = shares !== undefined && !updatesAll(shares);
+    const isTaking = ({ id, nodes }: PlanMember) =>
+      isScattered || id === roster.self.id || nodes.length > 0 || algorithm === 'mpi';
     const taking = plan.members.filter(isTaking);
     const contributors = new Set(taking.map(({ id }) => id));
     const waiting = new Set(contributors);
-    const results = new Map<number, number>();
+    const results = new Map<number, TotalSquares>();
     const patience = silence + (bytes / slowestLink) * 1000 * plan.members.length;
     let deadline = clock.now() + patience;
     let received = roster.allReduce.bytesReceived;
@@ -128,7 +136,7 @@ export class AllReduceAttempts {
       }
       this.#computing.handle(event);
       if (event.kind === 'reduced' && event.attempt === attempt) {
-        results.set(event.worker.id, event.squares);
+        results.set(event.worker.id, event.total);
         waiting.delete(event.worker.id);
       }
       // What it held has to be computed again, and sums may have been on their way through it.
@@ -149,7 +157,7 @@ export class AllReduceAttempts {
   #ask(worker: Worker, plan: AllReducePlan): void {
     const { attempt } = plan;
     worker.allReduce(plan).then(
-      (squares) => this.#mail.put({ kind: 'reduced', worker, attempt, squares }),
+      (total) => this.#mail.put({ kind: 'reduced', worker, attempt, total }),
       (error: unknown) => this.#mail.put({ kind: 'broken', worker, attempt, error }),
     );
   }
@@ -168,9 +176,9 @@ export class AllReduceAttempts {
     const pays = dealt ? owners.length > 0 : holders.length > 1;
     const linked = pays && roster.linked([...new Set([...holders, ...owners])]);
     const butterfly = linked && !this.#starOnly && wantsButterfly(this.#options);
-    // Whoever has sums can do without the coordinator; others get the total through it, for links they may have none.
-    const alone =
-      !byLibrary && !roster.selfKeepsUp && holders.length === followers.length && (butterfly || holders.length === 1);
+    // Whoever has sums or shares can do without the coordinator; others get the total through it, for links they may have none.
+    const isEach = dealt ? butterfly : holders.length === followers.length && (butterfly || holders.length === 1);
+    const alone = !byLibrary && !roster.selfKeepsUp && isEach;
     const members = (alone ? followers : [roster.self, ...followers]).map(memberOf);
     return {
       round: this.#round,
@@ -222,24 +230,23 @@ export class AllReduceAttempts {
    * Every replica has to come to the same total. A worker that has another one than the coordinator is dropped; where the
    * coordinator has none, it adds up itself what they send next time.
    */
-  #agreed({ shares }: AllReducePlan, results: ReadonlyMap<number, number>): number | undefined {
+  #agreed({ shares }: AllReducePlan, results: ReadonlyMap<number, TotalSquares>): number | undefined {
     const { roster } = this.#options;
-    const own = results.get(roster.self.id);
+    const own = results.get(roster.self.id)?.squares;
     if (own === undefined) {
-      const [first, ...others] = results.values();
-      if (others.every((squares) => Object.is(squares, first))) return first;
-      this.#starOnly = true;
-      return undefined;
+      const agreed = shares ? agreedBlocks(shares, results) : agreedSquares([...results.values()]);
+      this.#starOnly ||= agreed === undefined;
+      return agreed;
     }
-    const expected = (id: number) => (shares ? roster.allReduce.squaresIn(shareIn(shares, id)) : own);
+    const expected = (id: number) => (shares ? totalSquares(roster.allReduce.blocksOf(shares, id)) : own);
     const told = roster.followers().filter(({ id }) => results.has(id));
-    const wrong = told.filter(({ id }) => !Object.is(results.get(id), expected(id)));
+    const wrong = told.filter(({ id }) => !Object.is(results.get(id)!.squares, expected(id)));
     for (const worker of wrong) {
       const { id } = worker;
       this.#computing.forget(worker);
       roster.lose(
         worker,
-        `its total gradient has the squared norm ${results.get(id)}, the coordinator's ${expected(id)}`,
+        `its total gradient has the squared norm ${results.get(id)!.squares}, the coordinator's ${expected(id)}`,
       );
     }
     return wrong.length === 0 ? own : undefined;

@@ -180,7 +180,7 @@ export class Cluster implements Trainer {
 
   /** Back to the last step that the coordinator has the parameters of: who comes now goes on from there. */
   async #rewind(because: string): Promise<void> {
-    const { world, own, keeper, restart, report } = this.#parts;
+    const { world, own, keeper, sharding, restart, report } = this.#parts;
     const lost = this.#done;
     await own.rewind();
     this.#rewinds++;
@@ -190,9 +190,10 @@ export class Cluster implements Trainer {
       report({ event: 'warning', message: `${because}: steps ${grouped(from)} to ${grouped(to)} are computed again` });
     this.#scaling.rewind(this.#done);
     restart(own.round);
+    sharding?.restart();
     world.advance(own.round);
     // Who is there has the parameters of later rounds.
-    if (keeper) world.resync();
+    if (keeper || sharding) world.resync();
   }
 
   async evaluate(rows: Int32Array): Promise<MetricTotals> {
@@ -253,9 +254,8 @@ export class Cluster implements Trainer {
 
   /** One round, and its commit. @returns its steps; 0 when loss or gradient are not finite and nothing was committed */
   async #round(place: RoundPlace): Promise<number> {
-    const { world, options, outer, round: settings } = this.#parts;
+    const { world, options, outer, sharding, round: settings } = this.#parts;
     const plan = planRound(options, outer, { ...place, lossScale: this.#scaling.sumScale(place.step) });
-    await this.#parts.sharding?.deal();
     const keeper = plan.task.local.length > 0 ? this.#parts.keeper : undefined;
     const firstAttempt = (this.#rewinds * attemptsEach) % 128;
     const { compression } = settings;
@@ -267,7 +267,7 @@ export class Cluster implements Trainer {
       ...(isWhole && { bytes: compression.wholeBytes }),
       ...(keeper && settings.local),
     };
-    const how = { ...settings, bytes, precision, roster: world, clock: systemClock, keeper, firstAttempt };
+    const how = { ...settings, bytes, precision, roster: world, clock: systemClock, keeper, sharding, firstAttempt };
     const result = await runRound(plan.task, how);
     const { losses, norms, divisor, update } = plan.decide(result);
     this.stepLosses.set(losses, place.step);
@@ -278,6 +278,7 @@ export class Cluster implements Trainer {
     for (const { start, rows } of result.used) this.#used.set(rows, start);
     // Each sum but one has to be sent once, and the total, or what is updated by it, to each member but one.
     this.#fewestBytes += (result.contributors + result.members - 2) * bytes;
+    if (result.shares) await sharding?.follow(result.shares);
     this.#commit(inRound(plan.task.round, decided), result);
     if (compression) compression.warmed = isWhole ? new Set() : result.holders;
     this.#steps += plan.steps;

@@ -1,14 +1,16 @@
 /** What a worker was asked and has not answered: an answer settles its question, a loss fails them all. */
 import { type LockstepError, WireError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
-import type { Computed, ComputeTask, Worker } from '../../src/pool/round-worker.js';
+import type { Computed, ComputeTask, TotalSquares, Worker } from '../../src/pool/round-worker.js';
 import { type AllReducePlan, usesLink } from '../../src/reduce/plan.js';
+import type { ParameterRange } from '../../src/reduce/shares.js';
 import type { BlobSink } from '../../src/wire/blob.js';
 import type { BlobFrame } from '../../src/wire/frame.js';
 import { Incoming } from '../../src/wire/incoming.js';
 import type { ComputedMessage, Evaluated, PeerLost, Reduced, Transfer } from '../../src/wire/messages.js';
 import { type ReplicaState, stateSink } from '../../src/wire/state-blob.js';
 import { checkComputed } from './answer.js';
+import type { TransferPart } from './outbox.js';
 import { PeerLostError } from './roster.js';
 
 interface Question<T> {
@@ -22,10 +24,10 @@ const dropped = 'this worker is dropped';
 
 export class Questions {
   readonly #computing: (Question<Computed> & { readonly task: ComputeTask })[] = [];
-  #reducing: (Question<number> & { readonly plan: AllReducePlan; answered: boolean }) | undefined;
+  #reducing: (Question<TotalSquares> & { readonly plan: AllReducePlan; answered: boolean }) | undefined;
   readonly #evaluating = new Map<number, Question<MetricTotals>>();
   #fetching:
-    | (Question<void> & { readonly round: number; readonly replica: number | undefined; readonly state: ReplicaState })
+    | (Question<void> & { readonly round: number; readonly part: TransferPart; readonly state: ReplicaState })
     | undefined;
   readonly #incoming = new Incoming<BlobSink>();
   #evaluations = 0;
@@ -45,7 +47,7 @@ export class Questions {
   }
 
   /** The attempt before, if there is one, is given up. */
-  allReduce(doing: string, plan: AllReducePlan): Promise<number> {
+  allReduce(doing: string, plan: AllReducePlan): Promise<TotalSquares> {
     this.#reducing?.reject(new PeerLostError('another attempt has begun'));
     return new Promise((resolve, reject) => {
       this.#reducing = { doing, resolve, reject, plan, answered: false };
@@ -62,9 +64,9 @@ export class Questions {
   }
 
   /** @param state is written into as the answer arrives */
-  fetch(doing: string, round: number, state: ReplicaState, replica?: number): Promise<void> {
+  fetch(doing: string, round: number, state: ReplicaState, part: TransferPart): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#fetching = { doing, resolve, reject, round, replica, state };
+      this.#fetching = { doing, resolve, reject, round, part, state };
     });
   }
 
@@ -78,13 +80,13 @@ export class Questions {
   }
 
   /** @returns false for one of an attempt that was given up: it may have come to its end all the same */
-  reduced({ round, attempt, squares }: Reduced): boolean {
+  reduced({ round, attempt, squares, blocks }: Reduced): boolean {
     const reducing = this.#reducing;
     if (!reducing || reducing.answered || reducing.plan.round !== round || reducing.plan.attempt !== attempt) {
       return false;
     }
     reducing.answered = true;
-    reducing.resolve(squares);
+    reducing.resolve({ squares, blocks });
     return true;
   }
 
@@ -111,9 +113,10 @@ export class Questions {
 
   /** The parameters that it was asked for follow. @throws WireError when it was not, or was asked for others */
   transfer(transfer: Transfer): void {
-    const { round, replica, state } = asked(this.#fetching, transfer.kind);
-    const what = replica === undefined ? 'state' : 'replica';
-    if (transfer.what !== what || transfer.round !== round || transfer.replica !== replica) {
+    const { round, part, state } = asked(this.#fetching, transfer.kind);
+    const what = part.replica === undefined ? 'state' : 'replica';
+    const isPart = transfer.replica === part.replica && isSame(transfer.range, part.range);
+    if (transfer.what !== what || transfer.round !== round || !isPart) {
       throw new WireError(`transfer: ${transfer.what} of round ${transfer.round} was not asked for`, dropped);
     }
     this.#incoming.expect(transfer, stateSink(state, transfer.bytes));
@@ -133,6 +136,9 @@ export class Questions {
     this.#fetching?.reject(error);
   }
 }
+
+const isSame = (one: ParameterRange | undefined, other: ParameterRange | undefined): boolean =>
+  one?.from === other?.from && one?.to === other?.to;
 
 function asked<Asked>(question: Asked | undefined, kind: string): Asked {
   if (question) return question;

@@ -3,7 +3,14 @@
 import { type LockstepError, WireError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { grouped } from '../../src/ground/units.js';
-import type { Computed, ComputeTask, EvaluationBatch, RoundUpdate, Worker } from '../../src/pool/round-worker.js';
+import type {
+  Computed,
+  ComputeTask,
+  EvaluationBatch,
+  RoundUpdate,
+  TotalSquares,
+  Worker,
+} from '../../src/pool/round-worker.js';
 import type { Landing } from '../../src/reduce/landings.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { checkedHeader, type SlabFrame, type SlabParts } from '../../src/reduce/slab-frame.js';
@@ -131,7 +138,7 @@ export class RemoteWorker implements Worker {
     this.#outbox.prefetch(rows);
   }
 
-  allReduce(plan: AllReducePlan): Promise<number> {
+  allReduce(plan: AllReducePlan): Promise<TotalSquares> {
     this.#contributes = plan.members.some(({ id, nodes }) => id === this.id && nodes.length > 0);
     return this.#ask(`exchanging gradients of step ${grouped(plan.round + 1)}`, (doing) => {
       const squares = this.#questions.allReduce(doing, plan);
@@ -156,13 +163,13 @@ export class RemoteWorker implements Worker {
   }
 
   /**
-   * Writes its parameters and slots after `round` into `state`, or the optimizer state of a replica.
+   * Writes its parameters and slots after `round` into `state`: all, or those of a range; or the optimizer state of a replica.
    * @throws WireError when it is lost before all have come
    */
-  fetch(round: number, state: ReplicaState, replica?: number): Promise<void> {
+  fetch(round: number, state: ReplicaState, part: TransferPart = {}): Promise<void> {
     return this.#ask('sending its parameters', (doing) => {
-      const fetched = this.#questions.fetch(doing, round, state, replica);
-      this.#outbox.send({ kind: 'fetch', round, ...(replica !== undefined && { replica }) });
+      const fetched = this.#questions.fetch(doing, round, state, part);
+      this.#outbox.send({ kind: 'fetch', round, ...part });
       return fetched;
     });
   }

@@ -18,7 +18,7 @@ import { type OwnState, type StateHolder, StateLostError } from './own-state.js'
 
 /** A worker on another machine. */
 interface RemoteReplicas {
-  fetch(round: number, state: ReplicaState, replica: number): Promise<void>;
+  fetch(round: number, state: ReplicaState, part: { readonly replica: number }): Promise<void>;
   transfer(
     what: 'replica',
     source: BlobSource,
@@ -190,7 +190,7 @@ export class ReplicaKeeper implements OwnState {
     const remote = this.#options.world().remote(worker.id);
     const state = { parameters: none, slots: this.#arriving[replica] };
     // A worker that has come back is another one, without the state.
-    if (remote === worker && (await fetched(remote.fetch(round, state, replica)))) return;
+    if (remote === worker && (await fetched(remote.fetch(round, state, { replica })))) return;
     throw lostReplica(worker);
   }
 

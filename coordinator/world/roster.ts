@@ -1,6 +1,6 @@
 /** What rounds and evaluations ask of the world. */
 import type { Computed, Worker } from '../../src/pool/round-worker.js';
-import type { ParameterRange } from '../../src/reduce/shares.js';
+import type { ParameterShare } from '../../src/reduce/shares.js';
 import type { Capacity } from './assign.js';
 
 /** Thrown by `Worker.allReduce` when not the worker but its link to a peer was lost. */
@@ -24,8 +24,8 @@ export interface Roster {
     readonly bytesReceived: number;
     /** Who owes it something. */
     waitingFor(): readonly { readonly id: number; readonly bytes: number }[];
-    /** Sum of squares of a range of the total. */
-    squaresIn(range: ParameterRange): number;
+    /** Sums of squares by blocks, of what a member updates of the total. */
+    blocksOf(shares: readonly ParameterShare[], id: number): Float64Array;
     /** Gives it up. */
     abort(error: Error): void;
   };

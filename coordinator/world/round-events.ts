@@ -1,5 +1,5 @@
 /** What happens while a round waits. */
-import type { Computed, Worker } from '../../src/pool/round-worker.js';
+import type { Computed, TotalSquares, Worker } from '../../src/pool/round-worker.js';
 import type { TreeNode } from '../../src/reduce/tree.js';
 
 export type RoundEvent =
@@ -11,7 +11,7 @@ export type RoundEvent =
       readonly computed: Computed;
     }
   /** A worker holds the total. */
-  | { readonly kind: 'reduced'; readonly worker: Worker; readonly attempt: number; readonly squares: number }
+  | { readonly kind: 'reduced'; readonly worker: Worker; readonly attempt: number; readonly total: TotalSquares }
   /** An attempt to come to the total has failed on a worker. */
   | { readonly kind: 'broken'; readonly worker: Worker; readonly attempt: number; readonly error: unknown }
   | { readonly kind: 'lost'; readonly worker: Worker }

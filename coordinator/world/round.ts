@@ -9,6 +9,7 @@ import { Computing, lossesByShard, type RoundLosses, type RoundTask } from './co
 import { Mailbox } from './mailbox.js';
 import type { ReplicaKeeper } from './replica-keeper.js';
 import type { RoundEvent } from './round-events.js';
+import type { Sharding } from './sharding.js';
 
 export interface RoundResult extends RoundLosses {
   /** Of the steps that replicas took while the sums were exchanged. */
@@ -28,12 +29,16 @@ export interface RoundResult extends RoundLosses {
 interface WorldRoundOptions extends AllReduceAttemptsOptions {
   /** Where replicas take local steps. */
   readonly keeper?: Pick<ReplicaKeeper, 'deal' | 'owners'>;
+  /** Where optimizer state is sharded. */
+  readonly sharding?: Pick<Sharding, 'deal'>;
 }
 
 /** @throws StoppedError when the run is to be stopped while too few workers are there, StateLostError when steps are to be computed again */
 export async function runRound(task: RoundTask, options: WorldRoundOptions): Promise<RoundResult> {
-  const { roster, clock, keeper } = options;
+  const { roster, clock, keeper, sharding } = options;
   await roster.enough();
+  // Who follows is known from here on: others come between two rounds.
+  await sharding?.deal();
   await keeper?.deal();
   const mail = new Mailbox<RoundEvent>(clock);
   const forget = roster.onLoss((worker) => mail.put({ kind: 'lost', worker }));

@@ -1,7 +1,8 @@
 /**
  * Optimizer state that is sharded over the workers: who has which share, and help where a worker is not sent what others have updated.
- * The coordinator has the state of all, as it has to for checkpoints: nobody's loss costs anything. Where everything goes through
- * it anyway, it updates for all, and workers have no state.
+ * Each share is there twice, so that nobody's loss costs a step. Three workers or more, of a coordinator that does not compute, have the second
+ * copies: each that of the one before it. The coordinator then has part in no step. Else it has the second copy of all. Where everything
+ * goes through it anyway, it updates for all, and workers have no state.
  * Rajbhandari et al., "ZeRO: memory optimizations toward training trillion parameter models" (2020), stage 1.
  */
 import type { ClusterConfig } from '../../src/config/cluster.js';
@@ -14,9 +15,17 @@ import type { TrainingOptions } from '../../src/pool/pool-options.js';
 import type { RoundUpdate } from '../../src/pool/round-worker.js';
 import type { ParameterExchange, ShardedStep } from '../../src/reduce/parameter-exchange.js';
 import { type AllReduceLayout, shareUnit } from '../../src/reduce/segments.js';
-import { dealShares, exceptOf, type ParameterShare, rangeBefore } from '../../src/reduce/shares.js';
+import {
+  dealShares,
+  exceptOf,
+  type ParameterShare,
+  rangeBefore,
+  updatedBy,
+  updatesAll,
+} from '../../src/reduce/shares.js';
 import { bytesSource } from '../../src/wire/blob.js';
 import { isDealtTo } from './assign.js';
+import { type ShardedState, StateLostError, type StatePiece } from './own-state.js';
 import type { RemoteWorker } from './remote.js';
 import type { World } from './world.js';
 
@@ -62,11 +71,12 @@ export function checkSharding(
 }
 
 export interface ShardingOptions {
-  readonly world: Pick<World, 'followers' | 'linked' | 'hostOf' | 'reach' | 'committed' | 'totals'>;
+  readonly world: Pick<World, 'followers' | 'linked' | 'hostOf' | 'reach' | 'committed' | 'totals' | 'lose'>;
   /** The coordinator's replica, which is looked at between two steps. */
-  readonly self: { read(round: number, look: () => Promise<void>): Promise<void> };
+  readonly self: { readonly threads: number; read(round: number, look: () => Promise<void>): Promise<void> };
+  readonly own: Pick<ShardedState, 'round'> & { keepsUp: boolean };
   readonly parameters: Pick<ParameterExchange, 'send' | 'takeSent'>;
-  /** Of the coordinator: the state of all. */
+  /** Of the coordinator: the state of all, as far as it has it. */
   readonly slots: readonly Float32Array[];
   readonly layout: AllReduceLayout;
   readonly precision: ClusterConfig['precision'];
@@ -76,11 +86,18 @@ export interface ShardingOptions {
   readonly patience: number;
 }
 
-/** A worker, and what it has the state of as after the last step. */
+/** A worker and its share: it has the state of that, and of what it has the second copy of, as after the last step. */
 interface Dealt {
   readonly worker: RemoteWorker;
   readonly share: ParameterShare;
+  /** As often it had been sent the parameters by then. */
+  readonly syncs: number;
 }
+
+const hasState = ({ worker, syncs }: Dealt): boolean => worker.standing.syncs === syncs;
+
+/** With fewer each would have all state. */
+const fewestAlone = 3;
 
 export class Sharding {
   readonly #options: ShardingOptions;
@@ -88,8 +105,8 @@ export class Sharding {
   #dealt: readonly Dealt[] = [];
   /** Workers whose state is older. */
   readonly #stale = new Set<RemoteWorker>();
-  /** The step that was committed last. */
-  #last: { readonly round: number; readonly step: ShardedStep } | undefined;
+  /** The step that was committed last, and those who have updated something in it. */
+  #last: { readonly round: number; readonly step: ShardedStep; readonly owners: readonly Dealt[] } | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ShardingOptions) {
@@ -103,72 +120,127 @@ export class Sharding {
 
   /** Deals out the state anew where other workers are there than before, or some have not updated what is theirs. To be called before a step. */
   async deal(): Promise<void> {
-    const { world, layout, precision } = this.#options;
-    if (this.#stale.size === 0 && isDealtTo(this.#dealt, this.#owners())) return;
+    const { world, layout, precision, own } = this.#options;
+    const owners = this.#owners();
+    const isDealt = isDealtTo(this.#dealt, owners) && this.#dealt.every(hasState) && this.#stale.size === 0;
+    if (isDealt && own.keepsUp !== this.#areAlone(owners)) return;
     await world.reach();
     const workers = this.#owners();
-    const shares = dealShares(
-      layout.state,
-      shareUnit(precision),
-      workers.map(({ id }) => id),
-    );
+    const ids = workers.map(({ id }) => id);
+    const isAlone = this.#areAlone(workers);
+    const seconds = isAlone ? [...ids.slice(1), ids[0]] : undefined;
+    const shares = dealShares(layout.state, shareUnit(precision), ids, seconds);
     const before = this.#dealt;
-    this.#dealt = workers.map((worker, i) => ({ worker, share: shares[i] }));
+    this.#dealt = workers.map((worker, i) => ({ worker, share: shares[i], syncs: worker.standing.syncs }));
+    own.keepsUp = !isAlone;
     for (const { worker } of before) if (!workers.includes(worker)) world.totals.holds(worker, 0);
-    for (const dealt of this.#dealt) {
-      const held = before.find(({ worker }) => worker === dealt.worker)?.share;
-      const isHeld = held?.from === dealt.share.from && held.to === dealt.share.to;
-      if (!isHeld || this.#stale.has(dealt.worker)) this.#hand(dealt);
+    const sharesBefore = before.map(({ share }) => share);
+    for (const worker of workers) {
+      const isHolding = before.some((dealt) => dealt.worker === worker && hasState(dealt)) && !this.#stale.has(worker);
+      this.#hand(worker, updatedBy(shares, worker.id), isHolding ? updatedBy(sharesBefore, worker.id) : []);
     }
     this.#stale.clear();
   }
 
-  #hand({ worker, share }: Dealt): void {
+  /** Sends a worker the state of what it is to update from now on, but for what it has of it. */
+  #hand(worker: RemoteWorker, shares: readonly ParameterShare[], held: readonly ParameterShare[]): void {
     const { world, slots, layout } = this.#options;
-    const { from, to } = rangeBefore(share, layout.trainable);
-    world.totals.holds(worker, slots.length * (to - from) * 4);
-    if (from === to) return;
-    const parts = slots.map(({ buffer, byteOffset }) => new Uint8Array(buffer, byteOffset + from * 4, (to - from) * 4));
-    // One that is lost meanwhile is told of by the world.
-    worker
-      .transfer('slots', bytesSource(Buffer.concat(parts)), '', world.committed - 1, undefined, { range: { from, to } })
-      .catch(() => {});
+    const ranges = shares.map((share) => rangeBefore(share, layout.trainable));
+    world.totals.holds(worker, slots.length * ranges.reduce((floats, { from, to }) => floats + to - from, 0) * 4);
+    for (const [i, { from, to }] of ranges.entries()) {
+      if (from === to || held.some((one) => one.from === shares[i].from && one.to === shares[i].to)) continue;
+      const parts = slots.map(
+        ({ buffer, byteOffset }) => new Uint8Array(buffer, byteOffset + from * 4, (to - from) * 4),
+      );
+      const range = { from, to };
+      // One that is lost meanwhile is told of by the world.
+      worker
+        .transfer('slots', bytesSource(Buffer.concat(parts)), '', world.committed - 1, undefined, { range })
+        .catch(() => {});
+    }
   }
 
   /**
-   * The shares of a step; those of workers that are not present, or have no state, are the coordinator's: one that came back since is known by
-   * the same id, and has none.
+   * The shares of a step, as those who are present update them.
+   * @throws StateLostError when there is nobody who has the state of one
    */
   sharesAmong(present: readonly { readonly id: number }[]): readonly ParameterShare[] {
     const { layout } = this.#options;
     if (this.#dealt.length === 0) return [{ id: 0, from: 0, to: layout.state }];
-    return this.#dealt.map(({ worker, share }) => (present.includes(worker) ? share : { ...share, id: 0 }));
+    return this.#dealt.map(({ share }) => this.#among(share, present));
   }
 
-  /** Who updates what in a step that is about to be committed. @param shares as its total was scattered */
+  /** One that came back since is known by the same id, and has no state. */
+  #among({ id, second, from, to }: ParameterShare, present: readonly { readonly id: number }[]): ParameterShare {
+    const isHere = (one: number | undefined) =>
+      one === 0 ||
+      this.#dealt.some((dealt) => dealt.worker.id === one && present.includes(dealt.worker) && hasState(dealt));
+    const [first, other] = [id, second].filter(isHere);
+    if (first !== undefined) return { id: first, ...(other !== undefined && { second: other }), from, to };
+    throw new StateLostError('both workers that had a share of the optimizer state are gone');
+  }
+
+  /**
+   * Brings the coordinator's state up to date before a step that it updates and had no part in so far: one whose sums went through it.
+   * @throws StateLostError when there is nobody who has the state of a share
+   */
+  async follow(shares: readonly ParameterShare[]): Promise<void> {
+    const { own, world } = this.#options;
+    if (updatesAll(shares) && !own.keepsUp) await world.reach();
+  }
+
+  /**
+   * Who updates what in a step that is about to be committed.
+   * @param shares as its total was scattered
+   * @throws StateLostError when there is nobody any more who can update one
+   */
   commit(update: Update, shares: readonly ParameterShare[]): RoundUpdate {
     // The next update changes what they still wait for.
     this.#help(() => true);
-    const { world, patience } = this.#options;
+    const { world, own, patience } = this.#options;
     const followers = world.followers();
-    const isHere = (id: number) => this.#dealt.some(({ worker }) => worker.id === id && followers.includes(worker));
-    const updating = shares.map((share) => (isHere(share.id) ? share : { ...share, id: 0 }));
-    const owners = followers.filter(({ id }) => updating.some((share) => share.id === id));
+    const updating = shares.map((share) => this.#among(share, followers));
+    const owners = followers.filter(({ id }) => updatedBy(updating, id).length > 0);
     const linked = world.linked(owners) ? owners : [];
     const idsOf = (workers: readonly RemoteWorker[]) => workers.map(({ id }) => id);
     const hosts = partsBy(linked, (worker) => world.hostOf(worker)).map(idsOf);
     const others = followers.filter((worker) => !linked.includes(worker));
     const step = { shares: updating, hosts, others: idsOf(others) };
     for (const { worker } of this.#dealt) if (!owners.includes(worker)) this.#stale.add(worker);
-    this.#last = { round: update.round, step };
+    const dealt = this.#dealt.filter(({ worker }) => owners.includes(worker));
+    this.#last = { round: update.round, step, owners: dealt };
+    own.keepsUp = updatesAll(updating);
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#help(() => true), patience).unref();
+    // Of others a coordinator that updates nothing knows nothing.
+    const waits = own.keepsUp || others.length === 0 ? patience : 0;
+    this.#timer = setTimeout(() => this.#help(() => true), waits).unref();
     return { ...update, sharded: step };
+  }
+
+  /** Who has which part of the state, as after the last step. */
+  pieces(): readonly StatePiece[] {
+    const { step, owners, round } = this.#last ?? { step: { shares: [] }, owners: [], round: -1 };
+    const isHolding = (dealt: Dealt) => hasState(dealt) && dealt.worker.standing.asked === round;
+    const holding = new Map(owners.filter(isHolding).map(({ worker }) => [worker.id, worker]));
+    return step.shares.map(({ id, second = id, from, to }) => ({
+      range: { from, to },
+      holders: [...new Set([id, second])].flatMap((one) => holding.get(one) ?? []),
+    }));
+  }
+
+  /** The run goes on from a step before, by the coordinator's state: nobody else has one of then. */
+  restart(): void {
+    clearTimeout(this.#timer);
+    for (const { worker } of this.#dealt) this.#options.world.totals.holds(worker, 0);
+    this.#dealt = [];
+    this.#last = undefined;
+    this.#stale.clear();
+    this.#options.own.keepsUp = true;
   }
 
   /** A worker is gone: what it has updated may not have reached the others. */
   lost({ id }: { readonly id: number }): void {
-    if (this.#hostsWith(id).length > 0) this.#help(() => true);
+    if (this.#last?.step.hosts.flat().includes(id)) this.#help(() => true);
   }
 
   /** A link between two workers is gone: what one of them would have passed on to others of its host may be missing too. */
@@ -183,24 +255,35 @@ export class Sharding {
 
   /** Sends workers that have not done the last step all that others have updated in it; what they have already, they drop. */
   #help(whom: (worker: RemoteWorker) => boolean): void {
-    const { world, self, parameters } = this.#options;
+    const { world, own, self, parameters } = this.#options;
     if (!this.#last) return;
     const { round, step } = this.#last;
+    const isKept = updatesAll(step.shares);
+    const helped = [...step.hosts.flat(), ...(isKept ? [] : step.others)];
     const late = world
       .followers()
-      .filter((worker) => this.#hostsWith(worker.id).length > 0 && worker.standing.owes(round) && whom(worker));
+      .filter((worker) => helped.includes(worker.id) && worker.standing.owes(round) && whom(worker));
     if (late.length === 0) return;
-    self
-      .read(round, async () => {
-        for (const { id } of late) parameters.send(round, exceptOf(step.shares, id), [id]);
-      })
-      // The run is over, or goes on from elsewhere.
-      .catch(() => {});
+    const send = async () => {
+      for (const { id } of late) parameters.send(round, exceptOf(step.shares, id), [id]);
+    };
+    const sent = isKept ? self.read(round, send) : world.reach().then(() => (own.round === round ? send() : undefined));
+    sent.catch((error) => {
+      // They would wait for ever for what nobody has. Else the run is over, or goes on from elsewhere.
+      if (error instanceof StateLostError)
+        for (const worker of late) world.lose(worker, 'nobody has what it waits for');
+    });
   }
 
   /** Hosts of a worker that the last step was exchanged with: one, or none. */
   #hostsWith(id: number): ShardedStep['hosts'] {
     return this.#last?.step.hosts.filter((host) => host.includes(id)) ?? [];
+  }
+
+  /** Whether these workers do without the coordinator: it needs no parameters itself, and nobody who follows has to have them from it. */
+  #areAlone(owners: readonly RemoteWorker[]): boolean {
+    const { world, self } = this.#options;
+    return self.threads === 0 && owners.length >= fewestAlone && owners.length === world.followers().length;
   }
 
   /** Workers that can have shares: none where their sums go through the coordinator. */

@@ -43,6 +43,7 @@ export class Standing {
   #asked = -1;
   #applied = -1;
   #owed: number[] = [];
+  #syncs = 0;
   #detachedAt = 0;
 
   constructor(hasWorked: boolean) {
@@ -100,9 +101,15 @@ export class Standing {
     this.#become('prepare');
   }
 
+  /** How often it was sent the parameters: what it had of the optimizer's state before is of no use since. */
+  get syncs(): number {
+    return this.#syncs;
+  }
+
   /** The worker is sent the parameters as they are after `round`. */
   sync(round: number): void {
     this.#become('sync');
+    this.#syncs++;
     this.#asked = round;
     this.#applied = nothing;
     this.#owed = [];

@@ -23,7 +23,7 @@ import { Cluster } from './cluster.js';
 import { JoinLimits } from './join-limits.js';
 import { type ListeningPlace, listeningEvent, tokenWarning } from './listening.js';
 import { localOptions, outerStep, warmUpWarning } from './outer-step.js';
-import { AppliedState, FetchedState, type OwnState } from './own-state.js';
+import { AppliedState, FetchedState, type OwnState, ShardedState } from './own-state.js';
 import { Pace } from './pace.js';
 import { Provision, packSupplies, type Supplies } from './provision.js';
 import type { QuorumOptions } from './quorum.js';
@@ -232,7 +232,10 @@ function buildWorld(
     refused: (from, error) => world.blame(from, error),
   });
   const isSharded = config.optimizerState === 'sharded';
-  const inner = threads > 0 || isSharded ? new AppliedState(member) : new FetchedState(pool, systemClock);
+  const applied = new AppliedState(member);
+  const fetched = new FetchedState(pool, systemClock, isSharded ? () => sharding!.pieces() : undefined);
+  const shared = isSharded ? new ShardedState(applied, fetched) : undefined;
+  const inner = shared ?? (threads > 0 ? applied : fetched);
   const keeper = outer && keeperOf(pool, { layout, optimizer }, outer, inner, () => world);
   const own = keeper ?? inner;
   const limits = new JoinLimits();
@@ -257,8 +260,9 @@ function buildWorld(
     cut: (one, other) => sharding?.cut(one, other),
     signal,
   });
-  const sharding = isSharded
+  const sharding: Sharding | undefined = shared
     ? new Sharding({
+        own: shared,
         world,
         self: member,
         parameters,

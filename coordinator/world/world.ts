@@ -55,7 +55,6 @@ export class World implements Roster, Turning {
   readonly self: Worker;
   readonly pace: Pace;
   readonly allReduce: Roster['allReduce'];
-  readonly selfKeepsUp: boolean;
   readonly totals: WorkerTotals;
   readonly quorum: Quorum;
   readonly #options: WorldOptions;
@@ -69,11 +68,10 @@ export class World implements Roster, Turning {
   #closing = false;
 
   constructor(options: WorldOptions) {
-    const { self, pace, allReduce, own, trace, clock, grace, workers, signal, report } = options;
+    const { self, pace, allReduce, trace, clock, grace, workers, signal, report } = options;
     this.#options = options;
     this.pace = pace;
     this.allReduce = allReduce;
-    this.selfKeepsUp = own.keepsUp;
     this.totals = new WorkerTotals(self, options);
     this.#activity = new Activity(this.totals, trace);
     this.self = this.#activity.observe(self, options.allReduce);
@@ -95,6 +93,9 @@ export class World implements Roster, Turning {
   /** Steps that are committed. */
   get committed(): number {
     return this.#round + 1;
+  }
+  get selfKeepsUp(): boolean {
+    return this.#options.own.keepsUp;
   }
 
   remote(id: number): RemoteWorker | undefined {
@@ -227,7 +228,6 @@ export class World implements Roster, Turning {
   }
 
   readonly infos = () => workerInfos(this.self, this.workers, this.pace, this.totals);
-
   /** Reports who is there. */
   show(): void {
     this.#options.report({ event: 'world', workers: this.infos(), ...this.totals.bytes });

@@ -125,8 +125,8 @@ export const clusterSchema = z
       .enum(['replicated', 'sharded'])
       .default('replicated')
       .describe(
-        'Who has the memory of the optimizer: every worker all of it, or each a share, of which the coordinator has the second copy ' +
-          '(ZeRO stage 1). The bits are the same.',
+        'Who has the memory of the optimizer: every worker all of it, or each a share, of which another worker or the coordinator has ' +
+          'the second copy (ZeRO stage 1). The bits are the same.',
       ),
     placement: z
       .enum(['auto', 'replicate', 'stream', 'local'])

@@ -5,11 +5,18 @@ import { NORM_BLOCK } from '../reduce/norm.js';
 import type { ParameterExchange, ShardedStep } from '../reduce/parameter-exchange.js';
 import { partIn } from '../reduce/parts.js';
 import type { AllReducePlan } from '../reduce/plan.js';
-import { checkShares, type ParameterRange, rangeBefore, shareIn } from '../reduce/shares.js';
+import {
+  checkShares,
+  type ParameterRange,
+  type ParameterShare,
+  rangeBefore,
+  updatedBy,
+  updatesAll,
+} from '../reduce/shares.js';
 import { checkBatches, checkTask } from './check-task.js';
 import type { ThreadPool } from './pool.js';
 import type { RoundOptions, UpdateOptions } from './pool-options.js';
-import type { Computed, ComputeTask, EvaluationBatch, RoundUpdate, Worker } from './round-worker.js';
+import type { Computed, ComputeTask, EvaluationBatch, RoundUpdate, TotalSquares, Worker } from './round-worker.js';
 import { runParts } from './run-parts.js';
 
 /** What it asks of the all-reduce among the members of a world. */
@@ -24,6 +31,8 @@ interface Reducing {
   ): Promise<number>;
   /** Byte offset of the total. */
   readonly place: number;
+  /** Sums of squares of the total by blocks, of what a member updates. */
+  blocksOf(shares: readonly ParameterShare[], id: number): Float64Array;
   /** The total was agreed on and is about to be applied. */
   commit(): void;
 }
@@ -40,11 +49,14 @@ export class Member implements Worker {
   readonly #allReduce: Reducing;
   readonly #parameters: ParameterExchange;
   /** What of the parameters the optimizer state is here of, where it is sharded. */
-  #held: ParameterRange = { from: 0, to: 0 };
+  #held: readonly ParameterRange[] = [];
   readonly #parts: ReturnType<typeof runParts>;
   /** Settles when the pool has done all that it was asked for; and all of it that comes before an exchange. */
   #idle: Promise<unknown> = Promise.resolve();
   #ready: Promise<unknown> = Promise.resolve();
+  /** Settles when what this member updates in the step that was committed last is updated; and when nobody reads it any more. */
+  #updated: Promise<unknown> = Promise.resolve();
+  #shown: Promise<unknown> = Promise.resolve();
   /** The round under way, and the last one that was applied. */
   #round = -1;
   #applied = -1;
@@ -79,14 +91,16 @@ export class Member implements Worker {
    * that member's nodes, and another attempt takes its place.
    * @throws WireError when the round is over
    */
-  async allReduce(plan: AllReducePlan): Promise<number> {
+  async allReduce(plan: AllReducePlan): Promise<TotalSquares> {
     await this.#ready.catch(() => {});
     this.#enter(plan.round);
-    const nodes = plan.members.find(({ id }) => id === this.id)?.nodes ?? [];
-    return this.#allReduce.begin(
+    const { members, shares } = plan;
+    const nodes = members.find(({ id }) => id === this.id)?.nodes ?? [];
+    const squares = await this.#allReduce.begin(
       plan,
       nodes.map(({ low, high }) => ({ low, high, offset: this.#pool.slotOf({ low, high }) })),
     );
+    return shares && !updatesAll(shares) ? { squares, blocks: this.#allReduce.blocksOf(shares, this.id) } : { squares };
   }
 
   /**
@@ -94,7 +108,14 @@ export class Member implements Worker {
    * @throws WireError when the round is over, or the state is not here
    */
   commit({ sharded, part, mixing, skipped = 0, isSkipped = false, ...update }: RoundUpdate): Promise<void> {
-    return this.#inTurn(async () => {
+    // Who asks from now on is shown what comes of this.
+    const shown = this.#shown;
+    let updated = () => {};
+    this.#updated = new Promise<void>((resolve) => {
+      updated = resolve;
+    });
+    const committed = this.#inTurn(async () => {
+      await shown;
       this.#enter(update.round);
       if (sharded) this.#checkHeld(sharded);
       const ranges = partIn(this.#parts, part);
@@ -107,11 +128,16 @@ export class Member implements Worker {
       const { place } = this.#allReduce;
       const apply = async (piece?: ParameterRange) =>
         isSkipped ? undefined : this.#pool.apply(taken, place, piece ? [piece] : changed);
-      await (sharded ? this.#parameters.exchange(update.round, sharded, apply) : apply());
+      if (sharded) {
+        const exchange = this.#parameters.exchange(update.round, sharded, apply);
+        exchange.updated.then(updated, updated);
+        await exchange.complete;
+      } else await apply();
       if (mixing === undefined) return;
       const merged = ranges ?? [{ from: 0, to: trainable }];
       this.#pool.replicas?.merge(replicas ?? [], this.#pool.parameters, merged, mixing);
     });
+    return committed.finally(updated);
   }
 
   /**
@@ -132,7 +158,7 @@ export class Member implements Worker {
       for (const [i, { buffer, byteOffset }] of slots.entries()) {
         new Uint8Array(buffer, byteOffset + from * 4, each).set(bytes.subarray(i * each, (i + 1) * each));
       }
-      this.#held = { from, to };
+      this.#held = [...this.#held, { from, to }];
     });
   }
 
@@ -147,19 +173,25 @@ export class Member implements Worker {
     const { trainable, state } = this.#pool.options.layout;
     // To the coordinator falls what was dealt to a member that is lost.
     checkShares(shares, state, NORM_BLOCK);
-    const { from, to } = rangeBefore(shareIn(shares, this.id), trainable);
-    if (from === to || (from === this.#held.from && to === this.#held.to)) return;
-    throw new WireError(
-      `an update of the parameters [${from}, ${to}) was asked for, whose optimizer state is not here`,
-      'the coordinator must run the same version of Lockstep',
+    const updating = updatedBy(shares, this.id).map((share) => rangeBefore(share, trainable));
+    const without = updating.find(
+      ({ from, to }) => from < to && !this.#held.some((held) => held.from === from && held.to === to),
     );
+    if (without) {
+      throw new WireError(
+        `an update of the parameters [${without.from}, ${without.to}) was asked for, whose optimizer state is not here`,
+        'the coordinator must run the same version of Lockstep',
+      );
+    }
+    // What is not updated now is old from here on.
+    this.#held = updating;
   }
 
   /** The pool holds other parameters now: those after `round`, which may be an earlier one than it has seen. */
   restart(round: number): void {
     this.#round = round;
     this.#applied = round;
-    this.#held = { from: 0, to: 0 };
+    this.#held = [];
     this.#pool.replicas?.forget();
     this.#parameters.restart(round);
   }
@@ -167,12 +199,31 @@ export class Member implements Worker {
   /** Looks at the pool between two commands, the second of which waits. @throws WireError unless its parameters are those after `round` */
   read<Result>(round: number, look: () => Promise<Result>): Promise<Result> {
     return this.#inTurn(async () => {
-      if (round === this.#applied) return look();
-      throw new WireError(
-        `the parameters after round ${round} were asked for, and these are those after round ${this.#applied}`,
-        'the coordinator must run the same version of Lockstep',
-      );
+      this.#checkApplied(round);
+      return look();
     });
+  }
+
+  #checkApplied(round: number): void {
+    if (round === this.#applied) return;
+    throw new WireError(
+      `the parameters after round ${round} were asked for, and these are those after round ${this.#applied}`,
+      'the coordinator must run the same version of Lockstep',
+    );
+  }
+
+  /**
+   * As `read`, of what this member updates alone: others need not have sent what they do yet, and the next update waits.
+   * @throws WireError unless it is as after `round`
+   */
+  readUpdated<Result>(round: number, look: () => Promise<Result>): Promise<Result> {
+    const result = this.#updated.then(() => {
+      this.#checkApplied(round);
+      return look();
+    });
+    const before = this.#shown;
+    this.#shown = result.catch(() => {}).then(() => before);
+    return result;
   }
 
   /** @throws WireError when the batches are none of the data set */

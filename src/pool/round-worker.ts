@@ -94,6 +94,14 @@ export interface RoundUpdate extends Update {
   readonly isSkipped?: boolean;
 }
 
+/** Of the total gradient, the same on every member, to the bit. */
+export interface TotalSquares {
+  /** Sum of squares of all of it, or of what a member updates of it. */
+  readonly squares: number;
+  /** Where nobody has all: the sum of each block (reduce/norm.ts) of what the member updates. */
+  readonly blocks?: Float64Array;
+}
+
 export interface Worker {
   readonly id: number;
   readonly name: string;
@@ -103,8 +111,7 @@ export interface Worker {
   compute(task: ComputeTask): Promise<Computed>;
   /** Tells it which examples it will probably be asked for next; where it reads its own, it need not care. */
   prefetch?(rows: readonly Int32Array[]): void;
-  /** @returns the sum of squares of the total gradient */
-  allReduce(plan: AllReducePlan): Promise<number>;
+  allReduce(plan: AllReducePlan): Promise<TotalSquares>;
   commit(update: RoundUpdate): Promise<void>;
   /** @returns the metric sums of each batch, one behind the other, and the counts of all together */
   evaluate(batches: readonly EvaluationBatch[]): Promise<MetricTotals>;

@@ -19,14 +19,14 @@ import {
 import { type AllReduceOptions, earlyLimit } from './all-reduce-options.js';
 import { EarlyFrames } from './early.js';
 import { LibrarySum } from './library-sum.js';
-import { NORM_BLOCK, normBlocks, sumSquares, totalSquares } from './norm.js';
+import { blocksIn, NORM_BLOCK, normBlocks, sumSquares, totalSquares } from './norm.js';
 import { Partials, type Sum } from './partials.js';
 import { partIn } from './parts.js';
 import { type AllReducePlan, hostOf, isBlocks } from './plan.js';
 import { routesOf } from './routes.js';
 import { bytesOf, owedBytes, type Running, type SegmentWork } from './segment-work.js';
 import { precisionOf, segmentsOf, shareUnit } from './segments.js';
-import { checkShares, type ParameterRange, shareIn } from './shares.js';
+import { checkShares, type ParameterShare, updatedBy } from './shares.js';
 import type { SlabFrame, SlabParts } from './slab-frame.js';
 import type { TreeNode } from './tree.js';
 import { type Label, type SumPlace, Workbench } from './workbench.js';
@@ -90,7 +90,7 @@ export class AllReduce {
    *
    * @param own the sums that the plan says this member holds, and maybe others; they are left as they are, but by algorithm mpi
    * @returns the sum of squares of the total over [0, trainable), the same bits on every member; of a reduce-scatter, over
-   *   this member's share. Not finite when a gradient is not. Rejects with what `abort` is given, and with a WireError for a
+   *   what this member updates. Not finite when a gradient is not. Rejects with what `abort` is given, and with a WireError for a
    *   plan that cannot be followed.
    */
   async begin(plan: AllReducePlan, own: readonly OwnSum[]): Promise<number> {
@@ -173,9 +173,16 @@ export class AllReduce {
     this.#workbench.commit();
   }
 
-  /** Sum of squares of the last total over a range: of a share, the bits that its member has. */
-  squaresIn({ from, to }: ParameterRange): number {
-    return totalSquares(this.#normSums.subarray(from / NORM_BLOCK, Math.ceil(to / NORM_BLOCK)));
+  /** Sums of squares of the last total by blocks, of what a member updates: the bits that it has. */
+  blocksOf(shares: readonly ParameterShare[], id: number): Float64Array {
+    const sums = updatedBy(shares, id).map((share) => this.#normSums.subarray(...blocksIn(share)));
+    const blocks = new Float64Array(sums.reduce((count, { length }) => count + length, 0));
+    let start = 0;
+    for (const each of sums) {
+      blocks.set(each, start);
+      start += each.length;
+    }
+    return blocks;
   }
 
   /** Who still owes how many bytes. */
@@ -244,8 +251,7 @@ export class AllReduce {
     const { self, kernels, layout, total } = this.#options;
     // Segments of a part are no whole blocks of the norm, and between them are zeros.
     if (part !== undefined) sumSquares(kernels, total, layout.trainable, 0, this.#normSums.length, this.#normSums);
-    const isAll = !shares || self === 0;
-    running.resolve(isAll ? totalSquares(this.#normSums) : this.squaresIn(shareIn(shares, self)));
+    running.resolve(totalSquares(shares ? this.blocksOf(shares, self) : this.#normSums));
   }
 
   #sendPartials(segment: SegmentWork, sums: readonly Sum[], parent: number): void {

@@ -9,6 +9,12 @@ export function normBlocks(length: number): number {
   return Math.ceil(length / NORM_BLOCK);
 }
 
+/** The blocks of a range that begins with one: the first, and behind the last. */
+export const blocksIn = ({ from, to }: { readonly from: number; readonly to: number }): [number, number] => [
+  from / NORM_BLOCK,
+  Math.ceil(to / NORM_BLOCK),
+];
+
 /**
  * Writes the sums of squares of the blocks [from, to) of a slab to the same places of `sums`. Threads and members share
  * the work by blocks; `totalSquares` then adds all sums in one order, whoever computed them.

@@ -6,17 +6,17 @@ import { WireError } from '../errors.js';
 import type { UpdateKernels } from '../kernels/load-kernels.js';
 import { EarlyFrames } from './early.js';
 import { LARGEST_SEGMENT } from './segments.js';
-import { exceptOf, type ParameterRange, type ParameterShare, shareIn } from './shares.js';
+import { exceptOf, type ParameterRange, type ParameterShare, updatedBy } from './shares.js';
 import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
 import { SpareBuffers } from './spare-buffers.js';
 
 /** How a step is updated where its state is sharded. */
 export interface ShardedStep {
-  /** All that a step changes, in order. Shares of the coordinator, which has the state of all, are nobody else's at the time. */
+  /** All that a step changes, in order. */
   readonly shares: readonly ParameterShare[];
   /** Members that send each other what they have updated, host by host: each host is sent a number once, and passes it on. */
   readonly hosts: readonly (readonly number[])[];
-  /** Members that have everything from the coordinator. */
+  /** Members that have from the coordinator all that they do not update. */
   readonly others: readonly number[];
 }
 
@@ -74,49 +74,55 @@ export class ParameterExchange {
   }
 
   /**
-   * Takes in what others have updated, passes it on, and sends what this member has. Resolves when it has all. Rejects with what `abort` is given.
-   * @param update updates a piece of this member's share, while the one before goes out and those of others arrive; of the coordinator all
+   * Takes in what others have updated, passes it on, and sends what this member has.
+   * @param update updates a piece of what this member does, while the one before goes out and those of others arrive; of the coordinator all
+   * @returns `updated` resolves when this member's updates are done, `complete` when it has all; that rejects with what `abort` is given
    */
-  async exchange(round: number, step: ShardedStep, update: (piece?: ParameterRange) => Promise<void>): Promise<void> {
+  exchange(
+    round: number,
+    step: ShardedStep,
+    update: (piece?: ParameterRange) => Promise<void>,
+  ): { readonly updated: Promise<void>; readonly complete: Promise<void> } {
     const { shares, hosts } = step;
     const { self, refused } = this.#options;
     this.#round = round;
     this.#hosts = hosts;
-    const expected = self === 0 ? [] : exceptOf(shares, self).flatMap(piecesOf);
+    const expected = exceptOf(shares, self).flatMap(piecesOf);
     this.#pieces = new Map(expected.map((piece) => [piece.from, piece]));
     this.#missing = new Set(this.#pieces.keys());
     const complete = new Promise<void>((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
-    // It may be given up before anybody waits for it.
-    complete.catch(() => {});
     this.#early.replay(round, 0, (from, frame) => this.receive(from, frame), refused);
     this.#settle();
-    if (self === 0) await this.#coordinate(round, step, update);
-    else await this.#updateShare(round, step, update);
-    return complete;
+    const updated = self === 0 ? this.#coordinate(round, step, update) : this.#updateShares(round, step, update);
+    const all = updated.then(() => complete);
+    // It may be given up before anybody waits for it.
+    for (const each of [complete, all]) each.catch(() => {});
+    return { updated, complete: all };
   }
 
-  async #updateShare(
+  /** Others wait for its own share, and for nothing of which it has the second copy. */
+  async #updateShares(
     round: number,
     { shares, hosts }: ShardedStep,
     update: (piece: ParameterRange) => Promise<void>,
   ): Promise<void> {
     const { self } = this.#options;
-    const to = nextOf(hosts, self, self);
-    const pieces = piecesOf(shareIn(shares, self));
+    const isOwn = ({ id }: ParameterShare) => id === self;
+    const mine = updatedBy(shares, self);
+    const pieces = [...mine.filter(isOwn), ...mine.filter((share) => !isOwn(share))].flatMap(piecesOf);
     let updated = pieces.length > 0 ? update(pieces[0]) : undefined;
     for (const [i, piece] of pieces.entries()) {
       await updated;
       if (i + 1 < pieces.length) updated = update(pieces[i + 1]);
-      this.send(round, [piece], to);
+      if (isOwn(piece)) this.send(round, [piece], nextOf(hosts, self, piece));
     }
   }
 
   async #coordinate(round: number, { shares, hosts, others }: ShardedStep, update: () => Promise<void>): Promise<void> {
     await update();
-    const mine = shares.filter(({ id }) => id === 0);
-    this.send(round, mine, nextOf(hosts, 0, 0));
+    for (const share of shares) if (share.id === 0) this.send(round, [share], nextOf(hosts, 0, share));
     for (const id of others) this.send(round, exceptOf(shares, id), [id]);
   }
 
@@ -171,7 +177,7 @@ export class ParameterExchange {
     if (!this.#missing.has(start)) return;
     if (this.#put(frame, start, floats) !== frame.checksum) throw broken(from, frame, 'its checksum is wrong');
     this.#missing.delete(start);
-    this.send(frame.round, [piece], nextOf(this.#hosts, this.#options.self, piece.id), frame.checksum);
+    this.send(frame.round, [piece], nextOf(this.#hosts, this.#options.self, piece), frame.checksum);
     this.#settle();
   }
 
@@ -218,9 +224,14 @@ function piecesOf<Range extends ParameterRange>(range: Range): Range[] {
 
 /**
  * To whom a member sends what one has updated: that one to all of its host, and to a member of each other host, which passes it on
- * to the rest. Members of a host share out that work.
+ * to the rest. Members of a host share out that work. Who has the second copy needs nothing.
  */
-function nextOf(hosts: ShardedStep['hosts'], self: number, owner: number): number[] {
+function nextOf(
+  all: ShardedStep['hosts'],
+  self: number,
+  { id: owner, second }: Pick<ParameterShare, 'id' | 'second'>,
+): number[] {
+  const hosts = all.map((host) => host.filter((id) => id !== second)).filter(({ length }) => length > 0);
   const home = hosts.find((host) => host.includes(owner)) ?? [];
   const rank = Math.max(0, home.indexOf(owner));
   const heads = hosts.filter((host) => host !== home).map((host) => host[rank % host.length]);

@@ -14,7 +14,7 @@ import { type LowRankLayout, type LowRankMatrix, lowRankLayout } from './low-ran
 import { squaresOf } from './norm.js';
 import { orthonormalize } from './orthonormal.js';
 import type { AllReducePlan } from './plan.js';
-import type { ParameterRange } from './shares.js';
+import type { ParameterShare } from './shares.js';
 import type { SlabFrame } from './slab-frame.js';
 
 export interface PowerSgdRule {
@@ -136,8 +136,8 @@ export class PowerSgd {
   }
 
   /** As of AllReduce; there are no shares of a total that is made of factors. */
-  squaresIn(range: ParameterRange): number {
-    return this.#stages.plain.squaresIn(range);
+  blocksOf(shares: readonly ParameterShare[], id: number): Float64Array {
+    return this.#stages.plain.blocksOf(shares, id);
   }
 
   isNear(id: number): boolean {

@@ -3,6 +3,7 @@ import { WireError } from '../errors.js';
 import { foldNodes } from './fold.js';
 import type { AllReducePlan } from './plan.js';
 import type { Segment } from './segments.js';
+import { updatesAll } from './shares.js';
 import { coordinateOf, ROOT, spanningTree } from './topology.js';
 import type { TreeNode } from './tree.js';
 
@@ -31,18 +32,18 @@ export interface Route {
 export function routesOf(
   plan: AllReducePlan,
   self: number,
-  segments: readonly Pick<Segment, 'owner' | 'at'>[],
+  segments: readonly Pick<Segment, 'share' | 'at'>[],
 ): Route[] {
   checkPlan(plan, self);
   const { algorithm, members } = plan;
   if (algorithm === 'mpi') throw new Error('a sum by MPI goes along no tree');
   const routes = new Map<string, Route>();
-  return segments.map(({ owner, at }) => {
+  return segments.map(({ share, at }) => {
     // An owner that has sums is the root.
-    const coordinate = owner === undefined ? at : (coordinateOf(members, owner, at) ?? at);
+    const coordinate = share ? (coordinateOf(members, share.id, at) ?? at) : at;
     const parents = spanningTree(algorithm, members, coordinate);
-    const key = `${parents.join()} ${owner}`;
-    const route = routes.get(key) ?? routeOf(plan, self, parents, owner);
+    const key = `${parents.join()} ${share?.id} ${share?.second}`;
+    const route = routes.get(key) ?? routeOf(plan, self, parents, share);
     routes.set(key, route);
     return route;
   });
@@ -52,7 +53,7 @@ function routeOf(
   { members, shards }: AllReducePlan,
   self: number,
   parents: readonly number[],
-  owner: number | undefined,
+  share: Segment['share'],
 ): Route {
   const childrenOf = (place: number) => [...members.keys()].filter((child) => parents[child] === place);
   const outputsOf = (place: number): TreeNode[] =>
@@ -66,7 +67,7 @@ function routeOf(
       from: members[source].id,
     })),
   );
-  const source = owner === undefined ? (of: number) => parents[of] : scattered(members, parents, owner);
+  const source = share ? scattered(members, parents, share) : (of: number) => parents[of];
   return {
     parent: idAt(members, parents[place]),
     source: idAt(members, source(place)),
@@ -80,19 +81,20 @@ const idAt = (members: AllReducePlan['members'], place: number): number | undefi
   place === ROOT ? undefined : members[place].id;
 
 /**
- * From whom a member gets the total of a segment that is the share of one: the root sends it to the coordinator, which is the
- * first member, and to the owner; to one without sums, to whom there may be no link, the coordinator passes it on.
+ * From whom a member gets the total of a segment of a share: the root sends it to both who update that. Where one of them is the
+ * coordinator, which is the first member then, it passes it on to an owner without sums, to whom there may be no other link.
  * @returns the place; `ROOT` for the root and for who gets none
  */
 function scattered(
   members: AllReducePlan['members'],
   parents: readonly number[],
-  owner: number,
+  { id: owner, second }: NonNullable<Segment['share']>,
 ): (place: number) => number {
   const root = parents.indexOf(ROOT);
   return (place) => {
-    if (place === root || (place !== 0 && members[place].id !== owner)) return ROOT;
-    return place === 0 || members[place].nodes.length > 0 ? root : 0;
+    const { id, nodes } = members[place];
+    if (place === root || (id !== owner && id !== second)) return ROOT;
+    return second === 0 && id !== 0 && nodes.length === 0 ? 0 : root;
   };
 }
 
@@ -104,8 +106,8 @@ export function checkPlan({ round, members, shards, shares }: AllReducePlan, sel
       remedy,
     );
   }
-  if (shares && members[0].id !== 0)
-    throw new WireError(`the all-reduce of round ${round} has shares, and leaves out the coordinator`, remedy);
+  if (shares && updatesAll(shares) && members[0].id !== 0)
+    throw new WireError(`the all-reduce of round ${round} leaves out the coordinator, who is to have shares`, remedy);
   const left = foldNodes(
     members.flatMap(({ nodes }) => nodes),
     shards,

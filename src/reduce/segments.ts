@@ -22,8 +22,8 @@ export interface Segment {
   readonly floats: number;
   /** Whether it holds nothing but gradients. State that a step computes, such as moving means, always travels as it is. */
   readonly gradients: boolean;
-  /** The member whose share it is a part of; none where all members get its total. */
-  readonly owner: number | undefined;
+  /** The share that it is a part of; none where all members get its total. */
+  readonly share: Pick<ParameterShare, 'id' | 'second'> | undefined;
   /** Coordinate of its middle, from 0 to 1: in that share, or else in the slab. */
   readonly at: number;
 }
@@ -52,19 +52,20 @@ export function segmentsOf(
   const holders = members.filter(({ nodes }) => nodes.length > 0).length;
   const size = precision === 'float32' ? segmentFloats(state, holders) : SEGMENT;
   const segments: Segment[] = [];
-  const cut = ({ id, from, to }: Omit<ParameterShare, 'id'> & { readonly id?: number }) => {
+  const cut = ({ from, to }: ParameterRange, share?: ParameterShare) => {
     const count = Math.ceil((to - from) / size);
     for (let i = 0; i < count; i++) {
       const start = from + i * size;
       const floats = Math.min(size, to - start);
       const gradients = start + floats <= trainable;
-      segments.push({ number: segments.length, start, floats, gradients, owner: id, at: (i + 0.5) / count });
+      segments.push({ number: segments.length, start, floats, gradients, share, at: (i + 0.5) / count });
     }
   };
   // What is rounded before it is sent is rounded to the last gradient, and so sent.
   const border = isBlocks(precision) || part ? trainable : 0;
   const rest = { from: border, to: state };
-  for (const share of shares ?? [...(part ?? [{ from: 0, to: border }]), rest]) cut(share);
+  if (shares) for (const share of shares) cut(share, share);
+  else for (const range of [...(part ?? [{ from: 0, to: border }]), rest]) cut(range);
   return segments;
 }
 

@@ -10,6 +10,8 @@ export interface ParameterRange {
 /** What a member updates for all. */
 export interface ParameterShare extends ParameterRange {
   readonly id: number;
+  /** Who updates it too, for itself, so that its state is there twice; absent where there is nobody. */
+  readonly second?: number;
 }
 
 /** What one of several ranks has of a range, in their order. @param unit floats that are not cut, from the first one on */
@@ -22,9 +24,26 @@ export function cutRange({ from, to }: ParameterRange, unit: number, rank: numbe
 /**
  * Equal shares of the floats [0, length) for members, in order.
  * @param unit floats that are not cut
+ * @param seconds who has the second copy of each; default: the coordinator
  */
-export const dealShares = (length: number, unit: number, ids: readonly number[]): ParameterShare[] =>
-  ids.map((id, i) => ({ id, ...cutRange({ from: 0, to: length }, unit, i, ids.length) }));
+export const dealShares = (
+  length: number,
+  unit: number,
+  ids: readonly number[],
+  seconds: readonly number[] = ids.map(() => 0),
+): ParameterShare[] =>
+  ids.map((id, i) => ({ id, second: seconds[i], ...cutRange({ from: 0, to: length }, unit, i, ids.length) }));
+
+/** What a member updates, for all or for itself. */
+export const updatedBy = (shares: readonly ParameterShare[], of: number): ParameterShare[] =>
+  shares.filter(({ id, second }) => id === of || second === of);
+
+/** What a member does not update itself. */
+export const exceptOf = (shares: readonly ParameterShare[], of: number): ParameterShare[] =>
+  shares.filter(({ id, second }) => id !== of && second !== of);
+
+/** Whether the coordinator updates all: it has the second copy, or what nobody else updates. */
+export const updatesAll = (shares: readonly ParameterShare[]): boolean => updatedBy(shares, 0).length > 0;
 
 /** @throws WireError unless the shares are the floats [0, length) in order, cut in whole units */
 export function checkShares(shares: readonly ParameterShare[], length: number, unit: number): void {
@@ -48,11 +67,3 @@ export const rangeBefore = ({ from, to }: ParameterRange, end: number): Paramete
   from: Math.min(from, end),
   to: Math.min(to, end),
 });
-
-/** The share of a member; nothing where it has none. */
-export const shareIn = (shares: readonly ParameterShare[], of: number): ParameterRange =>
-  shares.find(({ id }) => id === of) ?? { from: 0, to: 0 };
-
-/** What a member has not updated itself. */
-export const exceptOf = (shares: readonly ParameterShare[], of: number): ParameterShare[] =>
-  shares.filter(({ id }) => id !== of);

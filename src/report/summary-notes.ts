@@ -25,7 +25,7 @@ export function summaryNotes(event: SummaryEvent): string[] {
 /** The coordinator comes first, and has the state of all. */
 function shardedNote([{ optimizerBytes: all }, ...workers]: SummaryEvent['workers']): string {
   const most = Math.max(0, ...workers.map(({ optimizerBytes }) => optimizerBytes));
-  return `a worker had ${sizeText(most)} of the optimizer's state at most, of the ${sizeText(all)} that the coordinator has`;
+  return `a worker had ${sizeText(most)} of the optimizer's state at most, of ${sizeText(all)} in all`;
 }
 
 function localNote({ replicas, steps, parts, overlap, quantize }: NonNullable<SummaryEvent['local']>): string {

@@ -2,12 +2,12 @@
  * Every message of the protocol, in one screen. A connection carries frames (frame.ts): control messages, which are these,
  * and raw chunks of slabs and of blobs. C is the coordinator, W a worker; peers are workers among themselves.
  */
-import type { Computed, ComputeTask, EvaluationBatch, RoundUpdate } from '../pool/round-worker.js';
+import type { Computed, ComputeTask, EvaluationBatch, RoundUpdate, TotalSquares } from '../pool/round-worker.js';
 import type { AllReducePlan } from '../reduce/plan.js';
 import type { ParameterRange } from '../reduce/shares.js';
 
 /** Raised by every change that an older program would not understand. */
-export const protocolVersion = 12;
+export const protocolVersion = 13;
 
 /** C → W, and listening peer → calling peer: the first message of a connection. */
 export interface Challenge {
@@ -87,7 +87,7 @@ export interface Transfer {
   readonly sha256: string;
   /** state, slots and replica: rounds up to which the parameters are trained. */
   readonly round: number;
-  /** slots: of which parameters they are. */
+  /** slots, and a state of which not all was asked for: of which parameters it is. */
   readonly range?: ParameterRange;
   /** replica: whose optimizer state it is, where rounds are local steps. */
   readonly replica?: number;
@@ -133,12 +133,10 @@ export interface AllReduceMessage extends AllReducePlan {
 }
 
 /** W → C: I hold the total, or what is to be here of it. */
-export interface Reduced {
+export interface Reduced extends TotalSquares {
   readonly kind: 'reduced';
   readonly round: number;
   readonly attempt: number;
-  /** Sum of squares of the total gradient, or of my share of it: the same on every member, to the bit. */
-  readonly squares: number;
   /** Bytes that it sent for the exchange. */
   readonly bytes: number;
   /** Of those, to other hosts. */
@@ -166,6 +164,8 @@ export interface Applied {
 export interface Fetch {
   readonly kind: 'fetch';
   readonly round: number;
+  /** Only those of a range, which is updated by the worker itself: as soon as it is. */
+  readonly range?: ParameterRange;
   /** Not those of the run, but the optimizer state of this replica. */
   readonly replica?: number;
 }

@@ -1,5 +1,6 @@
 /** The replica of a worker that joins: the parameter slab, then each of the optimizer's slots, as little-endian floats. */
 import { WireError } from '../errors.js';
+import type { ParameterRange } from '../reduce/shares.js';
 import { type BlobSink, type BlobSource, blobSink, bytesSource } from './blob.js';
 
 /** The slabs of a replica, in shared memory or not. */
@@ -7,6 +8,12 @@ export interface ReplicaState {
   readonly parameters: Float32Array;
   readonly slots: readonly Float32Array[];
 }
+
+/** A range of the parameters, and of the slots what belongs to those of them that are trained. */
+export const stateIn = ({ parameters, slots }: ReplicaState, { from, to }: ParameterRange): ReplicaState => ({
+  parameters: parameters.subarray(from, to),
+  slots: slots.map((slot) => slot.subarray(from, to)),
+});
 
 const slabsOf = ({ parameters, slots }: ReplicaState): Uint8Array[] =>
   [parameters, ...slots].map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));

@@ -88,7 +88,7 @@ const range: Check = (value, name) => {
   const { from, to } = value as ParameterRange;
   if (from > to) refuse(from, `${name}.from`, `at most to, ${to}`);
 };
-const shares = list(mostMembers, record({ id: member, from: floats16, to: floats16 }));
+const shares = list(mostMembers, record({ id: member, second: optional(member), from: floats16, to: floats16 }));
 const sharded = record({
   shares,
   hosts: list(mostMembers, list(mostMembers, member)),
@@ -178,6 +178,7 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
     round: u32,
     attempt: whole(0, 255),
     squares: anyNumber,
+    blocks: optional(doubles),
     bytes: size,
     bytesBetweenHosts: size,
     milliseconds,
@@ -194,7 +195,7 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
     isSkipped: optional(truth),
   },
   applied: { round: lastRound, bytes: size, bytesBetweenHosts: size, milliseconds },
-  fetch: { round: lastRound, replica: optional(whole(0, mostShards)) },
+  fetch: { round: lastRound, range: optional(range), replica: optional(whole(0, mostShards)) },
   evaluate: { request: u32, batches: list(2 ** 20, record({ batch: u32, bucket, rows })) },
   evaluated: { request: u32, sums: doubles, counts, kept: float32s, milliseconds },
   failed: { phase: text(64), message: prose },

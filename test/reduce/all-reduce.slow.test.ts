@@ -1,11 +1,12 @@
 /** The exchange of gradients between members: whoever holds what, and in whatever order frames come, the bits are the tree's. */
 import { describe, expect, it } from 'vitest';
+import { agreedBlocks } from '../../coordinator/world/agreed-squares.js';
 import { WireError } from '../../src/errors.js';
 import { loadUpdateKernels } from '../../src/kernels/load-kernels.js';
 import { NORM_BLOCK, normBlocks, sumSquares, totalSquares } from '../../src/reduce/norm.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { SEGMENT } from '../../src/reduce/segments.js';
-import { dealShares, shareIn } from '../../src/reduce/shares.js';
+import { dealShares, updatedBy } from '../../src/reduce/shares.js';
 import { openSlab } from '../../src/reduce/slab-frame.js';
 import { deal, Gradients, randomNumbers, World } from '../support/all-reduces.js';
 import { reseal } from '../support/slab-frames.js';
@@ -156,12 +157,10 @@ describe('a reduce-scatter', () => {
   /** Each member has the bits of its share, and the coordinator has all. */
   const expectShares = (world: World, plan: AllReducePlan, squares: readonly number[]) => {
     for (const [place, { id }] of plan.members.entries()) {
-      const { from, to } = id === 0 ? { from: 0, to: layout.state } : shareIn(plan.shares!, id);
       const member = world.members.get(id)!;
-      expect(equal(member.total.subarray(from, to), total.subarray(from, to))).toBe(true);
-      expect(squares[place]).toBe(
-        world.members.get(0)!.exchange.squaresIn({ from, to: Math.min(to, layout.trainable) }),
-      );
+      for (const { from, to } of updatedBy(plan.shares!, id))
+        expect(equal(member.total.subarray(from, to), total.subarray(from, to))).toBe(true);
+      expect(squares[place]).toBe(totalSquares(world.members.get(0)!.exchange.blocksOf(plan.shares!, id)));
       expect(member.exchange.waitingFor()).toEqual([]);
       expect(member.refusals).toEqual([]);
     }
@@ -186,6 +185,35 @@ describe('a reduce-scatter', () => {
         shares: dealShares(layout.state, NORM_BLOCK, owners),
       });
       expectShares(world, plan, await world.exchange(plan, gradients, random));
+    }
+  });
+
+  it.each([
+    ['all of whom have sums', [1, 2, 3, 4]],
+    ['one of whom has none', [1, 2, 4]],
+  ])('among workers alone, %s, gives each its share and its second copy', async (_, holders) => {
+    const ids = [1, 2, 3, 4];
+    const world = new World(ids, layout);
+    for (const round of [0, 1, 2]) {
+      const random = randomNumbers(80 + round);
+      const dealt = deal(holders, shards, random, round % 2 === 0);
+      const members = ids.map((id) => ({ id, nodes: dealt.find((member) => member.id === id)?.nodes ?? [] }));
+      const seconds = [2, 3, 4, 1];
+      const plan = planOf(members, shards, {
+        ...{ round, algorithm: 'butterfly' },
+        shares: dealShares(layout.state, NORM_BLOCK, ids, seconds),
+      });
+      await world.exchange(plan, gradients, random);
+      const whole = new Map(
+        ids.map((id) => [id, { squares: 0, blocks: world.members.get(id)!.exchange.blocksOf(plan.shares!, id) }]),
+      );
+      expect(Math.sqrt(agreedBlocks(plan.shares!, whole)!)).toBe(norm(total));
+      for (const id of ids) {
+        const member = world.members.get(id)!;
+        expect([member.refusals, member.exchange.waitingFor()]).toEqual([[], []]);
+        for (const { from, to } of updatedBy(plan.shares!, id))
+          expect(equal(member.total.subarray(from, to), total.subarray(from, to))).toBe(true);
+      }
     }
   });
 
@@ -216,7 +244,7 @@ describe('a reduce-scatter', () => {
     [
       'without a coordinator',
       dealShares(layout.state, NORM_BLOCK, [1, 2]),
-      /has shares, and leaves out the coordinator/,
+      /leaves out the coordinator, who is to have shares/,
     ],
   ])('with shares %s is not followed', async (_, shares, problem) => {
     const world = new World([1, 2], layout);

@@ -5,14 +5,15 @@ import { loadUpdateKernels } from '../../src/kernels/load-kernels.js';
 import { NORM_BLOCK } from '../../src/reduce/norm.js';
 import { ParameterExchange } from '../../src/reduce/parameter-exchange.js';
 import { LARGEST_SEGMENT } from '../../src/reduce/segments.js';
-import { checkShares, dealShares as dealUnits } from '../../src/reduce/shares.js';
+import { checkShares, dealShares as dealUnits, updatedBy } from '../../src/reduce/shares.js';
 import { openSlab } from '../../src/reduce/slab-frame.js';
 import { settled } from '../support/rosters.js';
 import { inOne } from '../support/slab-frames.js';
 
 const trainable = 2 * LARGEST_SEGMENT + 48;
 const start = 64;
-const dealShares = (floats: number, ids: readonly number[]) => dealUnits(floats, NORM_BLOCK, ids);
+const dealShares = (floats: number, ids: readonly number[], seconds?: readonly number[]) =>
+  dealUnits(floats, NORM_BLOCK, ids, seconds);
 /** The share is updated already. */
 const updated = async () => {};
 const numberAt = (i: number) => Math.fround(Math.sin(i));
@@ -31,8 +32,7 @@ function members(ids: readonly number[], shares = dealShares(trainable, ids)) {
     [0, ...ids].map((self) => {
       const memory = new WebAssembly.Memory({ initial: 40, maximum: 40, shared: true });
       const parameters = new Float32Array(memory.buffer, start, trainable);
-      for (const { id, from, to } of shares)
-        if (self === 0 || id === self) for (let i = from; i < to; i++) parameters[i] = numberAt(i);
+      for (const { from, to } of updatedBy(shares, self)) for (let i = from; i < to; i++) parameters[i] = numberAt(i);
       const exchange = new ParameterExchange({
         ...{ self, memory, kernels: loadUpdateKernels(memory), parameters: start, changing: trainable, ahead: 2 },
         isNear: (id) => id === self,
@@ -79,11 +79,11 @@ describe('an exchange', () => {
   it('gives everybody all, from peers or from the coordinator, early or late, once or twice', async () => {
     const world = members([1, 2, 3, 4], dealShares(trainable, [1, 2, 3]));
     const step = { shares: world.shares, hosts: [[1, 2, 3]], others: [4] };
-    const first = [0, 1].map((id) => world.of(id).exchange(5, step, updated));
+    const first = [0, 1].map((id) => world.of(id).exchange(5, step, updated).complete);
     await settled();
     world.sent.push(...world.sent);
     world.deliver();
-    const rest = [2, 3, 4].map((id) => world.of(id).exchange(5, step, updated));
+    const rest = [2, 3, 4].map((id) => world.of(id).exchange(5, step, updated).complete);
     await settled();
     world.deliver();
     await Promise.all([...first, ...rest]);
@@ -95,8 +95,8 @@ describe('an exchange', () => {
     const hosts = [[1, 4, 6], [2, 5], [3]];
     const ids = [1, 2, 3, 4, 5];
     const world = members([...ids, 6], dealShares(trainable, [...ids, 0]));
-    const ends = [0, ...ids, 6].map((id) =>
-      world.of(id).exchange(0, { shares: world.shares, hosts, others: [] }, updated),
+    const ends = [0, ...ids, 6].map(
+      (id) => world.of(id).exchange(0, { shares: world.shares, hosts, others: [] }, updated).complete,
     );
     const sent: Sent[] = [];
     for (let i = 0; i < 3; i++) {
@@ -122,10 +122,47 @@ describe('an exchange', () => {
       expect(payload(({ from, to }) => from === id && hostOf(to) === 0)).toBeGreaterThan(2 * 4 * shareOf([id]));
   });
 
+  it.each([
+    { hosts: [[1, 2, 3, 4]] },
+    {
+      hosts: [
+        [1, 2],
+        [3, 4],
+      ],
+    },
+    { hosts: [[1, 3], [2], [4]] },
+  ])('over $hosts sends nothing to who has the second copy, and everybody has all', async ({ hosts }) => {
+    const ids = [1, 2, 3, 4];
+    const shares = dealShares(trainable, ids, [2, 3, 4, 1]);
+    const world = members(ids, shares);
+    const pieces: number[] = [];
+    const ends = ids.map((id) => {
+      const { updated: mine, complete } = world.of(id).exchange(0, { shares, hosts, others: [] }, async (piece) => {
+        if (id === 2) pieces.push(piece!.from);
+      });
+      return Promise.all([mine, complete]);
+    });
+    const sent: Sent[] = [];
+    for (let i = 0; i < 3; i++) {
+      await settled();
+      sent.push(...world.sent);
+      world.deliver();
+    }
+    await Promise.all(ends);
+    expect(ids.map(world.missing)).toEqual([-1, -1, -1, -1]);
+    expect(world.refused).toEqual([]);
+    // What others wait for comes first.
+    expect(pieces).toEqual([shares[1].from, shares[0].from]);
+    const received = (id: number) =>
+      sent.filter(({ to }) => to === id).reduce((sum, { bytes }) => sum + bytes.length - 32, 0);
+    const updatedFloats = (id: number) => updatedBy(shares, id).reduce((sum, { from, to }) => sum + to - from, 0);
+    for (const id of ids) expect(received(id)).toBe(4 * (trainable - updatedFloats(id)));
+  });
+
   it('goes on where who would have passed something on is gone', async () => {
     const world = members([1, 2, 3], dealShares(trainable, [1, 2, 3]));
     const step = { shares: world.shares, hosts: [[1], [2, 3]], others: [] };
-    const ends = [0, 1, 3].map((id) => world.of(id).exchange(0, step, updated));
+    const ends = [0, 1, 3].map((id) => world.of(id).exchange(0, step, updated).complete);
     await settled();
     world.deliver();
     expect(world.missing(3)).not.toBe(-1);
@@ -139,7 +176,7 @@ describe('an exchange', () => {
   it('whose member is gone ends with what the coordinator sends', async () => {
     const world = members([1, 2, 3]);
     const step = { shares: world.shares, hosts: [[1, 2, 3]], others: [] };
-    const ends = [0, 1, 2].map((id) => world.of(id).exchange(0, step, updated));
+    const ends = [0, 1, 2].map((id) => world.of(id).exchange(0, step, updated).complete);
     await settled();
     world.deliver();
     expect([1, 2].map(world.missing)).toEqual([world.shares[2].from, world.shares[2].from]);
@@ -153,7 +190,7 @@ describe('an exchange', () => {
     const [one, two] = dealShares(trainable, [1, 2]);
     const world = members([1], [one, { ...two, id: 0 }]);
     const step = { shares: world.shares, hosts: [[1]], others: [] };
-    const ends = [1, 0].map((id) => world.of(id).exchange(0, step, updated));
+    const ends = [1, 0].map((id) => world.of(id).exchange(0, step, updated).complete);
     await settled();
     world.deliver();
     await Promise.all(ends);
@@ -163,10 +200,10 @@ describe('an exchange', () => {
   it('that is given up rejects, and one that is overtaken resolves', async () => {
     const world = members([1, 2]);
     const step = { shares: world.shares, hosts: [[1, 2]], others: [] };
-    const given = world.of(1).exchange(0, step, updated);
+    const given = world.of(1).exchange(0, step, updated).complete;
     world.of(1).abort(new Error('the line is gone'));
     await expect(given).rejects.toThrow('the line is gone');
-    const overtaken = world.of(1).exchange(1, step, updated);
+    const overtaken = world.of(1).exchange(1, step, updated).complete;
     world.of(1).restart(3);
     await overtaken;
   });
@@ -177,8 +214,8 @@ describe('an exchange', () => {
   ])('does not take %s', async (_, damage, problem) => {
     const world = members([1, 2]);
     const step = { shares: world.shares, hosts: [[1, 2]], others: [] };
-    void world.of(1).exchange(0, step, updated);
-    void world.of(2).exchange(0, step, updated);
+    void world.of(1).exchange(0, step, updated).complete;
+    void world.of(2).exchange(0, step, updated).complete;
     await settled();
     const frame = world.sent.find(({ to }) => to === 1)!;
     expect(() => world.of(1).receive(2, openSlab(damage(Buffer.from(frame.bytes))))).toThrow(problem);
@@ -197,7 +234,7 @@ describe('an exchange', () => {
         finish = resolve;
       });
     });
-    void world.of(2).exchange(0, step, updated);
+    void world.of(2).exchange(0, step, updated).complete;
     await settled();
     expect(world.sent.map(({ from }) => from)).toEqual([2]);
     world.deliver();
@@ -234,7 +271,7 @@ describe('an exchange', () => {
 
   it('keeps no more of what comes too early than it was told to', async () => {
     const world = members([1, 2]);
-    void world.of(2).exchange(9, { shares: world.shares, hosts: [[1, 2]], others: [] }, updated);
+    void world.of(2).exchange(9, { shares: world.shares, hosts: [[1, 2]], others: [] }, updated).complete;
     await settled();
     const frames = [...world.sent];
     expect(() => {

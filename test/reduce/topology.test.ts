@@ -121,7 +121,7 @@ function onHosts(hosts: readonly number[], shardsEach: readonly number[]): PlanM
 
 describe.each(algorithms)('%s over hosts', (algorithm) => {
   const segments = 8;
-  const places = Array.from({ length: segments }, (_, i) => ({ owner: undefined, at: (i + 0.5) / segments }));
+  const places = Array.from({ length: segments }, (_, i) => ({ share: undefined, at: (i + 0.5) / segments }));
   // A member, its coordinator among them, has one shard, or every third two, or the coordinator none.
   const shares = [(_: number) => 1, (id: number) => (id % 3 === 0 ? 2 : 1), (id: number) => (id === 0 ? 0 : 1)];
 

@@ -1,4 +1,4 @@
-/** A run over two workers that suffers scheduled faults: every phase, every kind, and how long it takes to notice and to go on. */
+/** A run over some workers that suffers scheduled faults: every phase, every kind, and how long it takes to notice and to go on. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -116,6 +116,7 @@ export async function quietOutcome(config: object): Promise<Outcome> {
  * @param processes who signals are sent to; others are no processes of their own, which take a second each to start: to be killed is for
  * them that all their connections end at once and they never come back
  * @param hostId of the workers, where they are on one host and the coordinator is not
+ * @param names of the workers; of more than two, one can be missed
  */
 export async function chaotic(
   config: object,
@@ -123,9 +124,10 @@ export async function chaotic(
   body: (chaos: Chaos) => Promise<void>,
   processes: readonly string[] = [],
   hostId?: string,
+  names?: readonly string[],
 ): Promise<void> {
   await withCluster(async (cluster) => {
-    const chaos = await Chaos.start(cluster, config, processes, hostId);
+    const chaos = await Chaos.start(cluster, config, processes, hostId, names);
     try {
       await body(chaos);
       expect(await chaos.end()).toEqual(quiet);
@@ -173,18 +175,20 @@ export class Chaos {
     this.#hostId = hostId;
   }
 
-  /** Starts a coordinator and the workers b and a, without both of which no step begins. */
+  /** Starts a coordinator and workers, as many of which as without which no step begins. */
   static async start(
     cluster: Cluster,
     config: object,
     processes: readonly string[],
     hostId: string | undefined,
+    names: readonly string[] = ['b', 'a'],
   ): Promise<Chaos> {
+    const minWorkers = Math.max(2, names.length - 1);
     const coordinator = processes.includes('coordinator')
-      ? cluster.coordinator(config, ['--min-workers', '2', '--ledger'])
-      : cluster.host(config, { minWorkers: 2, ledger: true });
+      ? cluster.coordinator(config, ['--min-workers', String(minWorkers), '--ledger'])
+      : cluster.host(config, { minWorkers, ledger: true });
     const chaos = new Chaos(cluster, coordinator, await urlOf(coordinator), hostId);
-    for (const name of ['b', 'a']) await chaos.#add(name, processes.includes(name));
+    for (const name of names) await chaos.#add(name, processes.includes(name));
     return chaos;
   }
 
@@ -233,6 +237,8 @@ export class Chaos {
     name: string,
   ): Promise<{ readonly at: number; readonly next: Promise<number> }> {
     const victim = this.#victims.find((each) => each.name === name)!;
+    // Others come to it without one that is still on its way.
+    if (this.#victims.length > 2 && isAmongPeers(phase)) await this.#takesPart(name);
     this.#awaited = this.#proxies(phase, victim);
     this.#awaitedFrom = this.#round;
     const fired = this.#fire(kind, phase, victim);
@@ -291,6 +297,16 @@ export class Chaos {
         ? Promise.race(this.#victims.map(({ program }) => program.until('lost', (event) => event.at >= at)))
         : noticed(before, kind, phase, name, at);
     return { kind, phase, detected: (await told).at - at, recovered: (await next) - at };
+  }
+
+  async #takesPart(name: string): Promise<void> {
+    const last = this.#coordinator.of('worker').findLast((event) => isOf(event, name));
+    if (last?.change === 'active') return;
+    const from = last?.at ?? 0;
+    await this.#coordinator.until(
+      'worker',
+      (event) => event.at > from && isOf(event, name) && event.change === 'active',
+    );
   }
 
   /** Brings a worker to where the phase comes next, if it has it behind it. */
@@ -446,6 +462,7 @@ async function noticed(
   return lost;
 }
 
+const isLossOf = (event: WorkerEvent, name: string): boolean => event.change === 'lost' && isOf(event, name);
+
 /** A process that replaces another one has a number behind its name. */
-const isLossOf = ({ change, name }: WorkerEvent, of: string): boolean =>
-  change === 'lost' && name.replace(/-\d+$/, '') === of;
+const isOf = (event: WorkerEvent, name: string): boolean => event.name.replace(/-\d+$/, '') === name;

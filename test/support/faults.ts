@@ -16,10 +16,16 @@ export const phases = [
   'validating',
 ] as const;
 /** The last ones only where optimizer state is sharded. */
-export type Phase = (typeof phases)[number] | 'receiving its share' | 'sending its share' | 'sending parameters';
+export type Phase =
+  | (typeof phases)[number]
+  | 'receiving its share'
+  | 'sending its share'
+  | 'sending shares'
+  | 'sending parameters'
+  | 'sending its state';
 
 export const isAmongPeers = (phase: Phase): boolean =>
-  phase === 'exchanging with a peer' || phase === 'sending parameters';
+  phase === 'exchanging with a peer' || phase === 'sending shares' || phase === 'sending parameters';
 
 /** Which frames of a worker's link say that a phase has begun. */
 export const begins: Record<Phase, (passing: Passing) => boolean> = {
@@ -32,6 +38,9 @@ export const begins: Record<Phase, (passing: Passing) => boolean> = {
   'receiving its share': ({ up, what }) => !up && what === 'slots',
   // The sum of it, to the coordinator.
   'sending its share': ({ up, frame }) => up && frame.kind === 'slab' && frame.frame.kind === 'total',
+  // The sums of them, to who has the second copy.
+  'sending shares': ({ frame }) => frame.kind === 'slab' && frame.frame.kind === 'total',
+  'sending its state': ({ up, what }) => up && what === 'state',
   'sending parameters': ({ frame }) => frame.kind === 'slab' && frame.frame.kind === 'parameters',
   committing: ({ frame }) => isMessage(frame, 'commit'),
   validating: ({ frame }) => isMessage(frame, 'evaluate'),
@@ -56,8 +65,12 @@ export const said: Record<Phase, RegExp> = {
   'exchanging with a peer': /exchanging gradients of step \d+/,
   'receiving its share': /receiving its share|computing shards .* of step \d+/,
   'sending its share': /(exchanging gradients|committing|computing shards .*) (of )?step \d+|validating/,
-  'sending parameters': /committing step \d+|computing shards .* of step \d+|validating/,
-  committing: /committing step \d+|computing shards .* of step \d+|validating/,
+  'sending shares':
+    /receiving its share|(exchanging gradients|committing|computing shards .*) (of )?step \d+|validating/,
+  'sending its state':
+    /receiving its share|sending its parameters|(committing|computing shards .*) (of )?step \d+|validating/,
+  'sending parameters': /receiving its share|committing step \d+|computing shards .* of step \d+|validating/,
+  committing: /receiving its share|committing step \d+|computing shards .* of step \d+|validating/,
   validating: /validating/,
 };
 

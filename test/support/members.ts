@@ -95,7 +95,7 @@ export function newWorld(options: Partial<WorldOptions> = {}, prepare = async ()
       waitingFor: () => [],
       ...{ bytesSent: 0, bytesBetweenHosts: 0, bytesReceived: 0 },
       abort: () => {},
-      squaresIn: () => 0,
+      blocksOf: () => new Float64Array(),
     },
     report: (event) => events.push(event),
     provision: {

@@ -7,7 +7,7 @@ import { WireError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import type { Update } from '../../src/optimizer/decide.js';
-import type { Computed, ComputeTask, EvaluationBatch, Worker } from '../../src/pool/round-worker.js';
+import type { Computed, ComputeTask, EvaluationBatch, TotalSquares, Worker } from '../../src/pool/round-worker.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 
 export class FakeClock implements Clock {
@@ -66,7 +66,7 @@ class Asked<Question, Answer> {
 export class FakeWorker implements Worker {
   readonly name: string;
   readonly computing: Asked<ComputeTask, Computed>[] = [];
-  readonly exchanging: Asked<AllReducePlan, number>[] = [];
+  readonly exchanging: Asked<AllReducePlan, TotalSquares>[] = [];
   readonly evaluating: Asked<readonly EvaluationBatch[], MetricTotals>[] = [];
   readonly committed: Update[] = [];
 
@@ -80,7 +80,7 @@ export class FakeWorker implements Worker {
   compute(task: ComputeTask): Promise<Computed> {
     return asked(this.computing, task);
   }
-  allReduce(plan: AllReducePlan): Promise<number> {
+  allReduce(plan: AllReducePlan): Promise<TotalSquares> {
     return asked(this.exchanging, plan);
   }
   evaluate(batches: readonly EvaluationBatch[]): Promise<MetricTotals> {
@@ -105,7 +105,7 @@ export class FakeWorker implements Worker {
 
   /** Confirms its exchange number `which`. */
   reduces(squares = 9, which = this.exchanging.length - 1): Promise<void> {
-    return this.exchanging[which].answer(squares);
+    return this.exchanging[which].answer({ squares });
   }
 
   /** Fails all that it was asked for. */
@@ -139,7 +139,12 @@ export class FakeRoster implements Roster {
     patienceWith: (_, shards) => this.patience * shards,
     learn: (worker) => this.learned.push(worker),
   };
-  readonly allReduce = { bytesReceived: 0, waitingFor: () => this.owed, squaresIn: () => 9, abort: () => {} };
+  readonly allReduce = {
+    bytesReceived: 0,
+    waitingFor: () => this.owed,
+    blocksOf: () => Float64Array.of(9),
+    abort: () => {},
+  };
   /** Times that a round has waited for workers. */
   waits = 0;
   #listeners = new Set<(worker: Worker) => void>();

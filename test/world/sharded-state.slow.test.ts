@@ -2,9 +2,13 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { resumeCoordinating } from '../../coordinator/world/coordinate.js';
+import { updatesAll } from '../../src/reduce/shares.js';
 import type { RunEvent } from '../../src/report/events.js';
 import { type Chaos, chaosConfig, chaotic, type Outcome, quietOutcome } from '../support/chaos.js';
 import { eventOf } from '../support/cli.js';
+import { urlOf, withCluster } from '../support/cluster.js';
+import { FaultProxy, type Passing } from '../support/fault-proxy.js';
+import { slowly } from '../support/faults.js';
 import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
 import { trained } from '../support/runs.js';
 import { trainedInWorld, type WorldSetup } from '../support/worlds.js';
@@ -60,10 +64,12 @@ it.each([
   const summary = eventOf(events, 'summary');
   expect(summary.optimizerState).toBe('sharded');
   const [all, ...each] = summary.workers.map(({ optimizerBytes }) => optimizerBytes);
-  expect(each.reduce((sum, bytes) => sum + bytes, 0)).toBe(set.includes(butterfly) ? all : 0);
+  // Four workers have the second copies too.
+  const copies = setup.workers.length > 2 ? 2 : 1;
+  expect(each.reduce((sum, bytes) => sum + bytes, 0)).toBe(set.includes(butterfly) ? copies * all : 0);
   // Shares are whole blocks of the norm.
   const slots = name === 'adamw' ? 2 : 1;
-  expect(Math.max(...each) - Math.min(...each)).toBeLessThanOrEqual(slots * 4096 * 4);
+  expect(Math.max(...each) - Math.min(...each)).toBeLessThanOrEqual(copies * slots * 4096 * 4);
   expect(summary.bytesPerStep).toBeGreaterThanOrEqual(summary.fewestBytesPerStep);
 });
 
@@ -100,6 +106,10 @@ describe('a worker that is lost', () => {
     ...(['receiving its share', 'computing', 'exchanging with a peer', 'sending its share'] as const),
     ...(['committing', 'sending parameters', 'validating'] as const),
   ];
+  const killedAmongFour = [
+    ...(['receiving its share', 'computing', 'exchanging with a peer', 'sending shares', 'committing'] as const),
+    ...(['sending parameters', 'sending its state'] as const),
+  ];
   const configs = (['star', 'butterfly'] as const).map((allReduce) => {
     const config = chaosConfig(allReduce, 8);
     return {
@@ -135,5 +145,44 @@ describe('a worker that is lost', () => {
       await chaos.suffer('SIGSTOP', 'sending its share');
     };
     await chaotic(configs[1], quiet, faults, ['a']);
+  });
+
+  it('of four, who have the second copies themselves, changes nothing in any phase', async () => {
+    const faults = async (chaos: Chaos) => {
+      for (const phase of killedAmongFour) await chaos.suffer('SIGKILL', phase, 'b');
+      for (const kind of ['closed socket', 'corrupted payload'] as const)
+        await (await chaos.strike(kind, 'sending parameters', 'a')).next;
+    };
+    await chaotic(configs[1], quiet, faults, [], undefined, ['d', 'c', 'b', 'a']);
+  });
+
+  it('with the second copy of its share has the steps since computed again, by who is left and who comes', async () => {
+    const config = { ...configs[1], checkpoint: { everyEpochs: 8 }, cluster: { ...configs[1].cluster, silence: 5 } };
+    await withCluster(async (cluster) => {
+      const host = cluster.host(config, { minWorkers: 3, ledger: true });
+      const url = await urlOf(host);
+      const hold = slowly(20);
+      let isAmongWorkers = () => {};
+      const amongWorkers = new Promise<void>((resolve) => {
+        isAmongWorkers = resolve;
+      });
+      const watch = (passing: Passing) => {
+        hold(passing);
+        const message = passing.frame.kind === 'control' ? passing.frame.message : undefined;
+        if (message?.kind === 'commit' && !updatesAll(message.sharded!.shares)) isAmongWorkers();
+      };
+      const proxies = await Promise.all(['a', 'b', 'c'].map(() => FaultProxy.start(() => url, watch)));
+      const guests = proxies.map((proxy, i) => cluster.guest(proxy.url, `lost ${i}`));
+      cluster.guest(url, 'left');
+      await amongWorkers;
+      for (const proxy of proxies) proxy.cut();
+      await Promise.all([...guests.map((guest) => guest.kill()), ...proxies.map((proxy) => proxy.close())]);
+      for (const name of ['new 1', 'new 2']) cluster.guest(url, name);
+      const { message } = await host.until('warning', (event) => event.message.includes('computed again'));
+      expect(message).toMatch(/^both workers that had a share|^the workers that had the parameters/);
+      const { sha256, validation } = await host.until('end');
+      expect([sha256, validation]).toEqual([quiet.sha256, quiet.validation]);
+      expect(await host.ended).toBe(0);
+    });
   });
 });
