@@ -9,7 +9,6 @@ import { Computing, lossesByShard, type RoundLosses, type RoundTask } from './co
 import { Mailbox } from './mailbox.js';
 import type { ReplicaKeeper } from './replica-keeper.js';
 import type { RoundEvent } from './round-events.js';
-import type { Sharding } from './sharding.js';
 
 export interface RoundResult extends RoundLosses {
   /** Of the steps that replicas took while the sums were exchanged. */
@@ -30,7 +29,7 @@ interface WorldRoundOptions extends AllReduceAttemptsOptions {
   /** Where replicas take local steps. */
   readonly keeper?: Pick<ReplicaKeeper, 'deal' | 'owners'>;
   /** Where optimizer state is sharded. */
-  readonly sharding?: Pick<Sharding, 'deal'>;
+  readonly sharding?: { deal(): Promise<void> };
 }
 
 /** @throws StoppedError when the run is to be stopped while too few workers are there, StateLostError when steps are to be computed again */

@@ -30,7 +30,7 @@ import type { QuorumOptions } from './quorum.js';
 import { ReplicaKeeper } from './replica-keeper.js';
 import type { OuterStep } from './round-plan.js';
 import { roundSettings } from './round-settings.js';
-import { checkSharding, Sharding } from './sharding.js';
+import { checkSharding, Sharding, type ShardingOptions } from './sharding.js';
 import { World } from './world.js';
 
 export interface ClusterChoices {
@@ -216,6 +216,16 @@ function keeperOf(
   });
 }
 
+function shardingOf(
+  { precision, allReduce: algorithm, silence }: ClusterConfig,
+  options: Omit<ShardingOptions, 'precision' | 'butterfly' | 'patience'> & { readonly world: World },
+): Sharding {
+  const butterfly = wantsButterfly({ algorithm, bytes: sumBytes(options.layout, precision) });
+  const sharding = new Sharding({ ...options, precision, butterfly, patience: silence * 1000 });
+  options.world.onLoss((worker) => sharding.lost(worker));
+  return sharding;
+}
+
 function buildWorld(
   pool: OwnPool,
   { layout, geometry, optimizer }: TrainingOptions,
@@ -260,20 +270,8 @@ function buildWorld(
     cut: (one, other) => sharding?.cut(one, other),
     signal,
   });
-  const sharding: Sharding | undefined = shared
-    ? new Sharding({
-        own: shared,
-        world,
-        self: member,
-        parameters,
-        slots: pool.slots,
-        layout,
-        precision: config.precision,
-        butterfly: wantsButterfly({ algorithm: config.allReduce, bytes: sumBytes(layout, config.precision) }),
-        patience: config.silence * 1000,
-      })
-    : undefined;
-  if (sharding) world.onLoss((worker) => sharding.lost(worker));
+  const sharding =
+    shared && shardingOf(config, { world, own: shared, self: member, parameters, slots: pool.slots, layout });
   const restart = (after: number) => {
     allReduce.restart();
     member.restart(after);

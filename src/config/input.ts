@@ -1477,7 +1477,7 @@ export interface RunConfigInput {
           };
         };
     /**
-     * Who has the memory of the optimizer: every worker all of it, or each a share, of which the coordinator has the second copy (ZeRO stage 1). The bits are the same.
+     * Who has the memory of the optimizer: every worker all of it, or each a share, of which another worker or the coordinator has the second copy (ZeRO stage 1). The bits are the same.
      */
     optimizerState?: 'replicated' | 'sharded';
     /**

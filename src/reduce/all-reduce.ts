@@ -19,7 +19,7 @@ import {
 import { type AllReduceOptions, earlyLimit } from './all-reduce-options.js';
 import { EarlyFrames } from './early.js';
 import { LibrarySum } from './library-sum.js';
-import { blocksIn, NORM_BLOCK, normBlocks, sumSquares, totalSquares } from './norm.js';
+import { blocksAmong, NORM_BLOCK, normBlocks, sumSquares, totalSquares } from './norm.js';
 import { Partials, type Sum } from './partials.js';
 import { partIn } from './parts.js';
 import { type AllReducePlan, hostOf, isBlocks } from './plan.js';
@@ -175,14 +175,7 @@ export class AllReduce {
 
   /** Sums of squares of the last total by blocks, of what a member updates: the bits that it has. */
   blocksOf(shares: readonly ParameterShare[], id: number): Float64Array {
-    const sums = updatedBy(shares, id).map((share) => this.#normSums.subarray(...blocksIn(share)));
-    const blocks = new Float64Array(sums.reduce((count, { length }) => count + length, 0));
-    let start = 0;
-    for (const each of sums) {
-      blocks.set(each, start);
-      start += each.length;
-    }
-    return blocks;
+    return blocksAmong(this.#normSums, updatedBy(shares, id));
   }
 
   /** Who still owes how many bytes. */

@@ -1,5 +1,6 @@
 /** The sum of squares of a gradient, with bits that do not depend on who computes which part of it. */
 import type { UpdateKernels } from '../kernels/load-kernels.js';
+import type { ParameterRange } from './shares.js';
 
 /** Floats per partial sum of squares: fixed, because a float64 sum depends on where it is cut. */
 export const NORM_BLOCK = 4096;
@@ -10,10 +11,22 @@ export function normBlocks(length: number): number {
 }
 
 /** The blocks of a range that begins with one: the first, and behind the last. */
-export const blocksIn = ({ from, to }: { readonly from: number; readonly to: number }): [number, number] => [
+export const blocksIn = ({ from, to }: ParameterRange): [number, number] => [
   from / NORM_BLOCK,
   Math.ceil(to / NORM_BLOCK),
 ];
+
+/** Those of some ranges, one behind the other. */
+export function blocksAmong(sums: Float64Array, ranges: readonly ParameterRange[]): Float64Array {
+  const each = ranges.map((range) => sums.subarray(...blocksIn(range)));
+  const blocks = new Float64Array(each.reduce((count, { length }) => count + length, 0));
+  let start = 0;
+  for (const some of each) {
+    blocks.set(some, start);
+    start += some.length;
+  }
+  return blocks;
+}
 
 /**
  * Writes the sums of squares of the blocks [from, to) of a slab to the same places of `sums`. Threads and members share
