@@ -18,13 +18,15 @@ function packed(): { readonly files: readonly { path: string }[]; readonly size:
   return found;
 }
 
+/** Static imports, of what is written without spaces too. */
+const imports = /(?:^|[;}])(?:import|export)\b\s*(?:type\s+)?(?:[^'"();]*?\bfrom\s*)?['"]([^'"]+)['"]/gm;
+
+const importsOf = (file: string): string[] => [...read(file).matchAll(imports)].map(([, target]) => target);
+
 /** What a file of the package loads: static and late imports, and files found beside it. Names that are computed are left out. */
 function loadedBy(file: string): string[] {
-  const patterns = [
-    /^(?:import|export)\s+(?:type\s+)?(?:[^'"();]*?\s+from\s+)?['"]([^'"]+)['"]/gm,
-    /(?:import|require|require\.resolve|import\.meta\.resolve|new URL)\(\s*['"]([^'"`]+)['"]/g,
-  ];
-  return patterns.flatMap((pattern) => [...read(file).matchAll(pattern)].map(([, target]) => target));
+  const late = /(?:import|require|require\.resolve|import\.meta\.resolve|new URL)\(\s*['"]([^'"`]+)['"]/g;
+  return [...importsOf(file), ...[...read(file).matchAll(late)].map(([, target]) => target)];
 }
 
 const threadFiles = ['pool/thread', 'evaluate/replicate-thread', 'wire/mpi/sum-thread'].map(
@@ -110,6 +112,12 @@ skipIf(buildFolder !== join(packageRoot, 'dist') && 'what is packed is built els
     starts.forEach(visit);
     return reached;
   }
+
+  it('has a file for each thread that loads no others as it starts, which takes longer than to start', () => {
+    const loaded = threadFiles.map(importsOf);
+    expect(loaded[0]).toContain('node:worker_threads');
+    expect(loaded.flat().filter((target) => !isBuiltin(target))).toEqual([]);
+  });
 
   it('holds no script that no program loads', () => {
     const reached = reachedFrom(entries, (target) => target);
