@@ -101,10 +101,12 @@ async function perform(config: string, flags: Flags, signal: AbortSignal): Promi
     cluster = new Cluster({ network, config: resolve(config), set, workers, processes, minimum, folder });
     await Promise.race([cluster.start(), interrupted]);
     await Promise.race([disturb(network, cluster, flags), interrupted]);
+    say('training to the end');
     const { sha256, examplesPerSecond } = await Promise.race([cluster.end(), interrupted]);
     say(`${examplesPerSecond.toFixed(1)} examples/s, hash ${sha256}`);
     const { bytesPerStep, bytesBetweenHosts } = await cluster.coordinator.until('summary');
     say(`${sizeText(bytesPerStep)} of gradients in a step, ${sizeText(bytesBetweenHosts)} of that between hosts`);
+    say('training once more, on one machine');
     const expected = await Promise.race([referenceHash(network, resolve(config), set, folder), interrupted]);
     say(`hash ${expected} on one machine: ${sha256 === expected ? 'the same' : 'ANOTHER ONE'}`);
     if (sha256 !== expected) process.exitCode = 1;

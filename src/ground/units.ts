@@ -34,8 +34,9 @@ export const bytesText = (bytes: number): string => scaled(bytes, ['B', 'kB', 'M
 /** A measured figure in a column: 1,234.5. */
 export const tenths = (value: number): string => thousandsApart(value.toFixed(1));
 
-/** Bytes in a column, or of a figure that changes while one looks on: always with one decimal, `29.5 kB`, `1,234.0 MB`. */
+/** Bytes in a column, or of a figure that changes while one looks on: with one decimal, `29.5 kB`, `1,234.0 MB`, but for few: `0 B`. */
 export function sizeText(bytes: number): string {
+  if (bytes < 1000) return `${grouped(bytes)} B`;
   const [size, unit] = bytes < 1e6 ? [1e3, 'kB'] : [1e6, 'MB'];
   return `${tenths(bytes / size)} ${unit}`;
 }

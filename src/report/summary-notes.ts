@@ -5,6 +5,7 @@ import type { SummaryEvent } from './world-events.js';
 /** Sentences, those alone that say something of this run. */
 export function summaryNotes(event: SummaryEvent): string[] {
   const { hosts, rank, local, precision } = event;
+  if (event.steps === 0) return ['no step was taken'];
   const notes: string[] = [
     `${sizeText(event.bytesPerStep)} of gradients crossed the network in a step; ${sizeText(event.fewestBytesPerStep)} is the least`,
   ];

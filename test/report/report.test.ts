@@ -15,7 +15,7 @@ import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
 import { OutputError } from '../../src/errors.js';
-import { duration, grouped, metricText } from '../../src/ground/units.js';
+import { duration, grouped, metricText, sizeText } from '../../src/ground/units.js';
 import type { Reporter, RunEvent } from '../../src/report/events.js';
 import { jsonLine, jsonReporter } from '../../src/report/json.js';
 import { metricsLog } from '../../src/report/metrics-log.js';
@@ -297,6 +297,7 @@ describe('figures', () => {
       '1.235e+5',
       'NaN',
     ]);
+    expect([0, 999, 1000, 1_234_567].map(sizeText)).toEqual(['0 B', '999 B', '1.0 kB', '1.2 MB']);
     expect([0, 999.6, 1_234_567].map(grouped)).toEqual(['0', '1,000', '1,234,567']);
     expect([0, 59.94, 59.95, 3_599.4, 3_599.6, 7_380, Number.POSITIVE_INFINITY].map(duration)).toEqual([
       '0.0 s',

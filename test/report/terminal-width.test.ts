@@ -305,6 +305,11 @@ describe('a report without a terminal', () => {
     }
   });
 
+  it('says of a world that took no step that, and nothing of bytes a step', () => {
+    const told = events.flatMap((event) => (event.event === 'summary' ? [{ ...event, steps: 0 }] : []));
+    expect(shown(plainReporter, told)).toMatch(/\n(?:rack.*\n){2}no step was taken\n$/);
+  });
+
   it('of a worker says once how much comes and that it is here', () => {
     const total = 120_000_000;
     const parts = Array.from({ length: 101 }, (_, i) =>
