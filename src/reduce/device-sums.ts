@@ -49,13 +49,19 @@ export function figures({ tensors, trainable }: SlabLayout, others: readonly str
       const isOne = rows === 1;
       const attributes = { axes: [1], keepdims: 0 };
       nodes.push({ op: 'ReduceSumSquare', inputs: [given], outputs: [isOne ? of : ofRows], attributes });
-      if (!isOne)
-        nodes.push({ op: 'ReduceSum', inputs: [ofRows, 'first'], outputs: [of], attributes: { keepdims: 1 } });
+      if (isOne) return of;
+      // As steps add up losses, so that a device has one shader for both.
+      nodes.push({ op: 'ReduceSum', inputs: [ofRows, 'first'], outputs: [`sum${i}`], attributes: { keepdims: 0 } });
+      nodes.push({ op: 'Reshape', inputs: [`sum${i}`, 'one'], outputs: [of], attributes: {} });
       return of;
     });
   inputs.push(...others.map((name) => port(name, [1])));
   const all = [...squares, ...others];
   nodes.push({ op: 'Concat', inputs: all, outputs: [figuresName], attributes: { axis: 0 } });
-  const first = { name: 'first', type: 'int64' as const, shape: [1], data: BigInt64Array.of(0n) };
-  return encodeModel({ nodes, inputs, outputs: [port(figuresName, [all.length])], constants: [first] });
+  const whole = (name: string, value: bigint) => ({
+    ...{ name, type: 'int64' as const, shape: [1] },
+    data: BigInt64Array.of(value),
+  });
+  const constants = [whole('first', 0n), whole('one', 1n)];
+  return encodeModel({ nodes, inputs, outputs: [port(figuresName, [all.length])], constants });
 }
