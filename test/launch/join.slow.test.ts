@@ -29,8 +29,8 @@ const clockOff = (hours: number) => {
 
 const configOf = (epochs: number) => ({
   ...smallJob,
-  training: { epochs, batchSize: 4, shards: 4 },
-  checkpoint: { everySteps: 20, keep: 2 },
+  training: { epochs, batchSize: 8, shards: 4 },
+  checkpoint: { everySteps: 10, keep: 2 },
 });
 /** Whoever is killed or overtaken has a first epoch behind it and one more to come. */
 const [long, short] = [3, 2].map(configOf);

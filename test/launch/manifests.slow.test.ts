@@ -23,7 +23,7 @@ const tls = ['--tls-cert', 'cert.pem', '--tls-key', 'key.pem'];
 
 const config = {
   ...smallJob,
-  training: { epochs: 1, batchSize: 4, shards: 4 },
+  training: { epochs: 1, batchSize: 16, shards: 4 },
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: manifests are what the schemas say

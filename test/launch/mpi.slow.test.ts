@@ -18,8 +18,8 @@ const newFolder = newFolders();
 
 const config = {
   ...smallJob,
-  training: { epochs: 1, batchSize: 16, shards: 4 },
-  checkpoint: { everySteps: 20, keep: 2 },
+  training: { epochs: 1, batchSize: 8, shards: 4 },
+  checkpoint: { everySteps: 10, keep: 2 },
 };
 /** With rests after each epoch, so that a signal, which mpirun passes on late, and the end of a job with a rank that died, come before its own. */
 const long = { ...config, training: { ...config.training, epochs: 20 } };

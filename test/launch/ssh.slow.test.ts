@@ -20,7 +20,7 @@ const newFolder = newFolders();
 
 const config = {
   ...smallJob,
-  training: { epochs: 2, batchSize: 4, shards: 4 },
+  training: { epochs: 2, batchSize: 16, shards: 4 },
 };
 const long = [...['--set', 'training.epochs=10000'], ...['--set', 'checkpoint.everySteps=20']];
 

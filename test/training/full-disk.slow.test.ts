@@ -26,10 +26,10 @@ const newFolder = newFolders();
 const config = {
   data: { source: 'digits', examples: 400, validation: 0.2, test: 0.1 },
   ...smallModel,
-  training: { epochs: 16, batchSize: 32, shards: 2, logEvery: 1 },
+  training: { epochs: 6, batchSize: 32, shards: 2, logEvery: 1 },
   checkpoint: { everySteps: 20 },
 };
-const steps = 16 * 9;
+const steps = 6 * 9;
 const folder = temporaryFolder();
 const file = writeConfig(folder, 'run', config);
 
