@@ -6,12 +6,8 @@
  * Rajbhandari et al., "ZeRO: memory optimizations toward training trillion parameter models" (2020), stage 1.
  */
 import type { ClusterConfig } from '../../src/config/cluster.js';
-import { ConfigError } from '../../src/errors.js';
 import { partsBy } from '../../src/ground/parts-by.js';
-import { createOptimizer } from '../../src/optimizer/create-optimizer.js';
 import type { Update } from '../../src/optimizer/decide.js';
-import { averageMomentum } from '../../src/optimizer/weight-average.js';
-import type { TrainingOptions } from '../../src/pool/pool-options.js';
 import type { RoundUpdate } from '../../src/pool/round-worker.js';
 import type { ParameterExchange, ShardedStep } from '../../src/reduce/parameter-exchange.js';
 import { type AllReduceLayout, shareUnit } from '../../src/reduce/segments.js';
@@ -28,47 +24,6 @@ import { isDealtTo } from './assign.js';
 import { type ShardedState, StateLostError, type StatePiece } from './own-state.js';
 import type { RemoteWorker } from './remote.js';
 import type { World } from './world.js';
-
-/** @throws ConfigError when the state of this optimizer cannot be sharded */
-export function checkSharding(
-  { optimizerState, sync, compression }: ClusterConfig,
-  { optimizer, layout }: Pick<TrainingOptions, 'optimizer' | 'layout'>,
-): void {
-  if (optimizerState === 'replicated') return;
-  const refuse = (problem: string, remedy: string) => {
-    throw new ConfigError(`cluster.optimizerState: sharded: ${problem}`, remedy);
-  };
-  if (sync !== 'step') {
-    refuse(
-      'with cluster.sync.local each replica has an optimizer of its own, whose state is with whoever computes it',
-      'leave cluster.optimizerState out',
-    );
-  }
-  if (compression) {
-    refuse(
-      'with cluster.compression the total is made of factors, which every worker needs all of',
-      'leave one of the two out',
-    );
-  }
-  const [name] = Object.keys(optimizer);
-  if (averageMomentum(optimizer) !== undefined) {
-    refuse(
-      `optimizer.${name}.emaMomentum keeps an average of all weights, by which every worker validates`,
-      'leave emaMomentum out, or use cluster.optimizerState: replicated',
-    );
-  }
-  const { slots, pieces } = createOptimizer(optimizer, layout);
-  if (slots.length === 0) {
-    refuse(`optimizer ${name} keeps no state`, 'leave cluster.optimizerState out: there is nothing to shard');
-  }
-  // What is not a number for each parameter, or is updated by whole weights, cannot be cut anywhere.
-  if (slots.some(({ length }) => length !== layout.trainable) || pieces.some(({ cost }) => cost !== undefined)) {
-    refuse(
-      `optimizer ${name} updates whole weights, and its state cannot be cut`,
-      'use adam, adamw, lion, momentum, rmsprop or adagrad, or cluster.optimizerState: replicated',
-    );
-  }
-}
 
 export interface ShardingOptions {
   readonly world: Pick<World, 'followers' | 'linked' | 'hostOf' | 'reach' | 'committed' | 'totals' | 'lose'>;
@@ -108,6 +63,8 @@ export class Sharding {
   /** The step that was committed last, and those who have updated something in it. */
   #last: { readonly round: number; readonly step: ShardedStep; readonly owners: readonly Dealt[] } | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Settles when nothing is read for who is late. */
+  #helping: Promise<unknown> = Promise.resolve();
 
   constructor(options: ShardingOptions) {
     this.#options = options;
@@ -181,11 +138,13 @@ export class Sharding {
   }
 
   /**
-   * Brings the coordinator's state up to date before a step that it updates and had no part in so far: one whose sums went through it.
+   * Makes ready for a commit. Workers must have sent what is read of the step before; and the coordinator's state is brought up to date where
+   * it updates a step and had no part in those before: where sums went through it.
    * @throws StateLostError when there is nobody who has the state of a share
    */
   async follow(shares: readonly ParameterShare[]): Promise<void> {
     const { own, world } = this.#options;
+    await this.#helping;
     if (updatesAll(shares) && !own.keepsUp) await world.reach();
   }
 
@@ -224,7 +183,10 @@ export class Sharding {
     const holding = new Map(owners.filter(isHolding).map(({ worker }) => [worker.id, worker]));
     return step.shares.map(({ id, second = id, from, to }) => ({
       range: { from, to },
-      holders: [...new Set([id, second])].flatMap((one) => holding.get(one) ?? []),
+      // One that was left behind answers late.
+      holders: [...new Set([id, second])]
+        .flatMap((one) => holding.get(one) ?? [])
+        .sort((one, other) => Number(other.standing.follows) - Number(one.standing.follows)),
     }));
   }
 
@@ -267,11 +229,17 @@ export class Sharding {
     const send = async () => {
       for (const { id } of late) parameters.send(round, exceptOf(step.shares, id), [id]);
     };
-    const sent = isKept ? self.read(round, send) : world.reach().then(() => (own.round === round ? send() : undefined));
-    sent.catch((error) => {
-      // They would wait for ever for what nobody has. Else the run is over, or goes on from elsewhere.
-      if (error instanceof StateLostError)
-        for (const worker of late) world.lose(worker, 'nobody has what it waits for');
+    if (isKept) {
+      // The run is over, or goes on from elsewhere.
+      self.read(round, send).catch(() => {});
+      return;
+    }
+    // What is here already is about to change.
+    const sent = own.round === round ? send() : world.reach().then(() => (own.round === round ? send() : undefined));
+    this.#helping = sent.catch((error) => {
+      // They would wait for ever.
+      if (!(error instanceof StateLostError)) return;
+      for (const worker of late) world.lose(worker, 'nobody has what it waits for');
     });
   }
 

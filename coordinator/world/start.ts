@@ -18,6 +18,7 @@ import { Timeline } from '../training/timeline.js';
 import type { ListenAddress } from './address.js';
 import { Admission } from './admission.js';
 import { wantsButterfly } from './all-reduce-attempts.js';
+import { checkSharding } from './check-sharding.js';
 import { systemClock } from './clock.js';
 import { Cluster } from './cluster.js';
 import { JoinLimits } from './join-limits.js';
@@ -30,7 +31,7 @@ import type { QuorumOptions } from './quorum.js';
 import { ReplicaKeeper } from './replica-keeper.js';
 import type { OuterStep } from './round-plan.js';
 import { roundSettings } from './round-settings.js';
-import { checkSharding, Sharding, type ShardingOptions } from './sharding.js';
+import { Sharding, type ShardingOptions } from './sharding.js';
 import { World } from './world.js';
 
 export interface ClusterChoices {

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { StateLostError } from '../../coordinator/world/own-state.js';
 import { Sharding } from '../../coordinator/world/sharding.js';
 import { NORM_BLOCK } from '../../src/reduce/norm.js';
-import { applied, newWorld, update } from '../support/members.js';
+import { applied, commit, hasEnded, newWorld, update } from '../support/members.js';
 import { settled } from '../support/rosters.js';
 
 const layout = { trainable: 6 * NORM_BLOCK, state: 6 * NORM_BLOCK };
@@ -105,5 +105,38 @@ it('leaves the second copies to the coordinator as soon as somebody follows who 
   await sharding.deal();
   expect(sharding.sharesAmong(world.followers()).map(({ second }) => second)).toEqual([0, 0, 0]);
   expect(own.keepsUp).toBe(true);
+  sharding.close();
+});
+
+it('commits nothing while it reads what those who are late wait for', async () => {
+  const { world, members, own, sharding } = await dealt('a', 'b', 'c');
+  const [a, b] = members.map(({ worker }) => worker.id);
+  const shares = sharding.sharesAmong(world.followers());
+  await sharding.follow(shares);
+  expect(sharding.commit(update(0), shares).sharded!.others).toEqual([]);
+  commit(world, 0);
+  let read = () => {};
+  own.reach = () =>
+    new Promise((resolve) => {
+      read = () => resolve(true);
+    });
+  sharding.cut(a, b);
+  const ready = sharding.follow(shares);
+  expect(await hasEnded(ready)).toBe(false);
+  read();
+  await ready;
+  sharding.close();
+});
+
+it('lets those go who wait for what nobody has', async () => {
+  const { world, members, own, sharding, changes } = await dealt('a', 'b', 'c');
+  const shares = sharding.sharesAmong(world.followers());
+  sharding.commit(update(0), shares);
+  commit(world, 0);
+  own.reach = () => Promise.reject(new StateLostError('gone'));
+  world.onLoss((worker) => sharding.lost(worker));
+  await members[1].connection.breaks();
+  await settled();
+  expect(changes().filter((change) => change.endsWith('lost'))).toEqual(['b lost', 'a lost', 'c lost']);
   sharding.close();
 });
