@@ -3,14 +3,17 @@ import { beforeAll, test } from 'vitest';
 import { chaosConfig, chaotic, everyPhase, type Outcome, quietOutcome } from '../support/chaos.js';
 import { harmless, type Kind } from '../support/faults.js';
 
-const config = chaosConfig('star', 8);
-const patient = chaosConfig('star', 8, 30);
+const config = chaosConfig('star', 10);
+const patient = chaosConfig('star', 10, 30);
 let quiet: Outcome;
 beforeAll(async () => {
   quiet = await quietOutcome(config);
 });
 
-/** One run for each line. They wait most of the time, and where that is looked at, by a coordinator that does nothing else. */
+/**
+ * One run for each line, of up to three kinds, each of which takes up to three epochs. They wait most of the time, and where that is
+ * looked at, by a coordinator that does nothing else.
+ */
 const runs: readonly (readonly [object, readonly Kind[], string[]])[] = [
   [config, ['SIGSTOP'], ['a', 'coordinator']],
   [config, ['black hole'], ['coordinator']],
