@@ -48,7 +48,7 @@ mpi.it('a run goes on without a rank that is killed', async () => {
   );
   await job.says('"event":"epoch"');
   // All have met inside of MPI by now, mostly, which no event tells; where they have not, it ends as well.
-  await sleep(700);
+  await sleep(2500);
   killRank(job.process, 2);
   hold.release();
   const { code, stdout } = await job.finished;
