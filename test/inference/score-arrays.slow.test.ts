@@ -67,7 +67,8 @@ describe('lockstep score arrays', () => {
     [['--metrics', 'auc', '--confidence', '2'], '--confidence 2', '0.95'],
     [['--metrics', 'auc', '--classes', 'a,b,c'], 'classes: 3', 'one column a class'],
     [['--metrics', 'auc', '--weights', 'few.npy'], 'weights (few.npy): 4 numbers', 'same examples'],
-    [['--metrics', 'auc', '--weights', 'none.npy'], 'none.npy', 'check the path'],
+    [['--metrics', 'auc', '--weights', 'none.npy'], 'none.npy', 'one.npy?'],
+    [['--metrics', 'auc', '--weights', 'elsewhere.npy'], 'elsewhere.npy', 'check the path'],
   ])('refuses %j', async (args, problem, remedy) => {
     const { code, stdout, stderr } = await scored(...files, ...args);
     expect([code, stdout]).toEqual([2, '']);

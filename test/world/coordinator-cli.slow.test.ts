@@ -25,7 +25,7 @@ describe('help', () => {
     const { code, stdout, stderr } = await lockstepServed([command, '--help'], newFolder());
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain(`Usage: lockstep ${command}`);
-    expect(stdout).toMatch(/Examples:\n {2}lockstep/);
+    expect(stdout).toMatch(/Examples:\n {2}npx lockstep/);
     expect(stdout).toMatch(/[Ee]xit codes/i);
     expect(stdout).toContain('--token <token>');
   });
