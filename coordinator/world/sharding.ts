@@ -181,7 +181,9 @@ export class Sharding {
     const { step, owners, round } = this.#last ?? { step: { shares: [] }, owners: [], round: -1 };
     const isHolding = (dealt: Dealt) => hasState(dealt) && dealt.worker.standing.asked === round;
     const holding = new Map(owners.filter(isHolding).map(({ worker }) => [worker.id, worker]));
-    return step.shares.map(({ id, second = id, from, to }) => ({
+    // With more workers than can have something, some have nothing.
+    const shares = step.shares.filter(({ from, to }) => from < to);
+    return shares.map(({ id, second = id, from, to }) => ({
       range: { from, to },
       // One that was left behind answers late.
       holders: [...new Set([id, second])]

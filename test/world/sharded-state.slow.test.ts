@@ -46,6 +46,11 @@ const worlds: { name: string; setup: WorldSetup; set: string[] }[] = [
     set: [butterfly, 'training.shards=2'],
   },
   {
+    name: 'more workers than shares',
+    setup: { workers: four },
+    set: [butterfly, 'model={ layers: [flatten, { dense: { units: classes } }] }'],
+  },
+  {
     name: 'workers that are sent rows',
     setup: { ledger: true, workers: [{ threads: 2 }, { threads: 1 }] },
     set: [butterfly, 'cluster.placement=stream'],
