@@ -26,6 +26,8 @@ export function summaryNotes(event: SummaryEvent): string[] {
 /** The coordinator comes first, and has the state of all. */
 function shardedNote([{ optimizerBytes: all }, ...workers]: SummaryEvent['workers']): string {
   const most = Math.max(0, ...workers.map(({ optimizerBytes }) => optimizerBytes));
+  if (most === 0)
+    return "sums went through the coordinator, which had all of the optimizer's state: cluster.allReduce: butterfly shares out that of small models too";
   return `a worker had ${sizeText(most)} of the optimizer's state at most, of ${sizeText(all)} in all`;
 }
 

@@ -59,6 +59,9 @@ function providerNamed(device: string, from: string): ExecutionProvider {
   }
   throw new EngineError(
     `${from}: there is no device ${JSON.stringify(device)}`,
-    oneOf(device, from === variable ? Object.keys(providers) : [...Object.keys(providers), 'auto']),
+    // By spelling, gpu is nearest to cpu.
+    /^(gpu|cuda|mps|metal|vulkan)/i.test(device)
+      ? 'use webgpu, which is a graphics card of any maker, or auto, which takes the processor where there is none'
+      : oneOf(device, from === variable ? Object.keys(providers) : [...Object.keys(providers), 'auto']),
   );
 }
