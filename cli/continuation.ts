@@ -1,5 +1,4 @@
 /** `lockstep predict` with a model of text: what it goes on with, as it comes. */
-
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { asUtf8, BrokenUtf8, placeOfBroken } from '../src/data/text/utf8.js';

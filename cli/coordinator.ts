@@ -1,5 +1,4 @@
 /** `lockstep coordinator`: one run over this machine and the workers that join it. */
-
 import { Command } from 'commander';
 import type { CoordinateOptions } from '../coordinator/world/coordinate.js';
 import { loadRunConfig } from '../src/config/load-config.js';

@@ -1,5 +1,4 @@
 /** `lockstep data`: a public data set, downloaded and checked. */
-
 import { Command } from 'commander';
 import { downloadSet, patience } from '../src/download/download.js';
 import type { DownloadReporter } from '../src/download/download-events.js';

@@ -1,5 +1,4 @@
 /** Rank 0 of `lockstep join`: a coordinator that the other ranks find, and that goes on with the run of its job where there is one. */
-
 import { rmdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,5 +1,4 @@
 /** `lockstep launch kubernetes`: a run as a Job or a JobSet, created by kubectl. */
-
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';

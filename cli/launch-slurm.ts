@@ -1,5 +1,4 @@
 /** `lockstep launch slurm`: a batch file whose tasks are the ranks of a run, submitted. */
-
 import { execFile } from 'node:child_process';
 import { basename, extname, resolve } from 'node:path';
 import { Command } from 'commander';

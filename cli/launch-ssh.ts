@@ -1,5 +1,4 @@
 /** `lockstep launch ssh`: a rank on each host of a file, by ssh. */
-
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';

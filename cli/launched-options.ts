@@ -1,5 +1,4 @@
 /** What launchers have in common: the options of `join`, which they pass on, and what they are told themselves. */
-
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';

@@ -1,5 +1,4 @@
 /** Options of commands that listen or call: ports, and certificates in PEM. */
-
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ConfigError } from '../src/errors.js';

@@ -1,5 +1,4 @@
 /** `lockstep predict`: what a trained model makes of new inputs, or how it continues a text. */
-
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { ConfigError, OutputError } from '../src/errors.js';

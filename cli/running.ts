@@ -1,5 +1,4 @@
 /** What commands that run for a while share: Ctrl-C ends them in good order, twice at once; whole numbers as options. */
-
 import { constants } from 'node:os';
 import type { Command } from 'commander';
 import { ConfigError } from '../src/errors.js';

@@ -1,5 +1,4 @@
 /** Options that several commands have: a name is one option, in the same words and read in the same way. */
-
 import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { EvaluateOptions } from '../coordinator/inference/evaluated-data.js';

@@ -1,5 +1,4 @@
 /** `lockstep train`: one run on this machine. */
-
 import { Command, Option } from 'commander';
 import type { RunOptions } from '../coordinator/local/train.js';
 import { loadRunConfig } from '../src/config/load-config.js';

@@ -1,5 +1,4 @@
 /** Whether models can be compared: on the same examples and places of them, by numbers that mean the same. */
-
 import { join } from 'node:path';
 import { leaves } from '../../src/config/leaves.js';
 import type { RunConfig } from '../../src/config/run-config.js';

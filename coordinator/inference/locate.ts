@@ -1,5 +1,4 @@
 /** From what a user names, a run or a model, to the files to read. */
-
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { ModelError } from '../../src/errors.js';

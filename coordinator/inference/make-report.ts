@@ -1,5 +1,4 @@
 /** The report of an evaluation: its numbers, the data, how the training went, and how to come to all of it again. */
-
 import { dirname, join, relative } from 'node:path';
 import type { ClusterConfig } from '../../src/config/cluster.js';
 import { resolvedYaml } from '../../src/config/load-config.js';

@@ -1,5 +1,4 @@
 /** Examples of a run that stand in two splits, and what its model comes to without them. */
-
 import { join } from 'node:path';
 import { type Splits, splitNames } from '../../src/data/examples.js';
 import { comparedBytes, repeatsOf } from '../../src/data/repeats.js';

@@ -1,5 +1,4 @@
 /** Trains a model on this machine, from the start or from a run's newest checkpoint. */
-
 import { defineConfig } from '../../src/config/define.js';
 import type { RunConfigInput } from '../../src/config/input.js';
 import type { RunConfig } from '../../src/config/run-config.js';

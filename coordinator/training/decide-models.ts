@@ -1,5 +1,4 @@
 /** At the end of a run: how the classes of each saved model are read, fitted on the validation split. */
-
 import { dirname } from 'node:path';
 import { evaluationBatch } from '../../src/data/geometry.js';
 import { initialParameters } from '../../src/engine/step.js';

@@ -9,7 +9,7 @@ import type { TotalSquares, Worker } from '../../src/pool/round-worker.js';
 import { totalSquares } from '../../src/reduce/norm.js';
 import { type AllReducePlan, type PlanMember, usesLinks } from '../../src/reduce/plan.js';
 import type { PowerSgdRule } from '../../src/reduce/power-sgd.js';
-import { type ParameterShare, updatesAll } from '../../src/reduce/shares.js';
+import { type ParameterShare, updatedBy, updatesAll } from '../../src/reduce/shares.js';
 import { agreedBlocks, agreedSquares } from './agreed-squares.js';
 import type { Clock } from './clock.js';
 import type { Computing, RoundTask } from './computing.js';
@@ -172,7 +172,7 @@ export class AllReduceAttempts {
     const holders = followers.filter(holds);
     const byLibrary = this.#options.algorithm === 'mpi' && followers.length > 0 && this.#options.isWholeJob(followers);
     const dealt = this.#options.shares?.(followers);
-    const owners = followers.filter(({ id }) => dealt?.some((share) => share.id === id));
+    const owners = followers.filter(({ id }) => dealt && updatedBy(dealt, id).length > 0);
     const pays = dealt ? owners.length > 0 : holders.length > 1;
     const linked = pays && roster.linked([...new Set([...holders, ...owners])]);
     const butterfly = linked && !this.#starOnly && wantsButterfly(this.#options);

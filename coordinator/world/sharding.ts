@@ -19,7 +19,7 @@ import {
   updatedBy,
   updatesAll,
 } from '../../src/reduce/shares.js';
-import { bytesSource } from '../../src/wire/blob.js';
+import { stateIn, stateSource } from '../../src/wire/state-blob.js';
 import { isDealtTo } from './assign.js';
 import { type ShardedState, StateLostError, type StatePiece } from './own-state.js';
 import type { RemoteWorker } from './remote.js';
@@ -50,6 +50,8 @@ interface Dealt {
 }
 
 const hasState = ({ worker, syncs }: Dealt): boolean => worker.standing.syncs === syncs;
+
+const none = new Float32Array(0);
 
 /** With fewer each would have all state. */
 const fewestAlone = 3;
@@ -106,14 +108,10 @@ export class Sharding {
     world.totals.holds(worker, slots.length * ranges.reduce((floats, { from, to }) => floats + to - from, 0) * 4);
     for (const [i, { from, to }] of ranges.entries()) {
       if (from === to || held.some((one) => one.from === shares[i].from && one.to === shares[i].to)) continue;
-      const parts = slots.map(
-        ({ buffer, byteOffset }) => new Uint8Array(buffer, byteOffset + from * 4, (to - from) * 4),
-      );
       const range = { from, to };
+      const source = stateSource(stateIn({ parameters: none, slots }, range));
       // One that is lost meanwhile is told of by the world.
-      worker
-        .transfer('slots', bytesSource(Buffer.concat(parts)), '', world.committed - 1, undefined, { range })
-        .catch(() => {});
+      worker.transfer('slots', source, '', world.committed - 1, undefined, { range }).catch(() => {});
     }
   }
 
@@ -204,7 +202,7 @@ export class Sharding {
 
   /** A worker is gone: what it has updated may not have reached the others. */
   lost({ id }: { readonly id: number }): void {
-    if (this.#last?.step.hosts.flat().includes(id)) this.#help(() => true);
+    if (this.#hostsWith(id).length > 0) this.#help(() => true);
   }
 
   /** A link between two workers is gone: what one of them would have passed on to others of its host may be missing too. */

@@ -1,5 +1,4 @@
 /** A YAML file that a user wrote: read, and its mistakes told by their lines. */
-
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter } from 'yaml';

@@ -1,5 +1,4 @@
 /** What columns hold for each example, whether the model reads them or not: what slices and groups of an evaluation are made of. */
-
 import { DataError } from '../errors.js';
 import { firstFew } from '../ground/first-few.js';
 import { oneOf } from '../ground/suggest.js';

@@ -1,5 +1,4 @@
 /** What to tell about a data file that cannot be opened or read. */
-
 import { DataError } from '../errors.js';
 import { beside } from '../ground/near-path.js';
 

@@ -1,5 +1,4 @@
 /** What was trained on is no test: examples that stand in two splits, and those that contradict each other. */
-
 import { join } from 'node:path';
 import { commandLine } from '../ground/shell-words.js';
 import { grouped, metricText, plural } from '../ground/units.js';

@@ -1,5 +1,4 @@
 /** What this program has against what is wrong, by the names of its config: as `--set` takes them, where they are one value. */
-
 import { join } from 'node:path';
 import type { OptimizerConfig } from '../config/optimizer.js';
 import type { RunConfig } from '../config/run-config.js';

@@ -2,7 +2,6 @@
  * The one way in which files of JSON are read: a regular file of a bounded size, parsed, not nested too deeply and checked
  * by a schema; what is wrong becomes the caller's class of error, with file, place, rule and remedy.
  */
-
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import type { z } from 'zod';
 import type { LockstepError } from '../errors.js';

@@ -1,5 +1,4 @@
 /** Modules that users write: loads them, and words their mistakes with the place in the user's file instead of a stack. */
-
 import { readFileSync } from 'node:fs';
 import { extname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';

@@ -1,5 +1,4 @@
 /** What ssh's own configuration makes of a host. */
-
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { LaunchError } from '../errors.js';

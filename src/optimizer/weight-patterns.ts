@@ -1,5 +1,4 @@
 /** Names of weights in the config of an optimizer. */
-
 import type { OptimizerConfig } from '../config/optimizer.js';
 import { ModelError } from '../errors.js';
 import { firstFew } from '../ground/first-few.js';

@@ -3,7 +3,6 @@
  * of another machine, which shares the folder, while it gives signs of life. Whoever has a lock looks before each write
  * whether that is so still: one that slept while another took over writes nothing any more.
  */
-
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

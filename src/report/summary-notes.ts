@@ -23,7 +23,7 @@ export function summaryNotes(event: SummaryEvent): string[] {
   return notes;
 }
 
-/** The coordinator comes first, and has the state of all. */
+/** The coordinator comes first, with room for the state of all. */
 function shardedNote([{ optimizerBytes: all }, ...workers]: SummaryEvent['workers']): string {
   const most = Math.max(0, ...workers.map(({ optimizerBytes }) => optimizerBytes));
   if (most === 0)

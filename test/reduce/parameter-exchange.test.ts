@@ -45,8 +45,18 @@ function members(ids: readonly number[], shares = dealShares(trainable, ids)) {
   const deliver = () => {
     for (const { from, to, bytes } of sent.splice(0)) each.get(to)!.exchange.receive(from, openSlab(bytes));
   };
+  /** From the owners, and of what is passed on. */
+  const allSent = async () => {
+    const all: Sent[] = [];
+    for (let i = 0; i < 3; i++) {
+      await settled();
+      all.push(...sent);
+      deliver();
+    }
+    return all;
+  };
   const missing = (id: number) => each.get(id)!.parameters.findIndex((value, i) => value !== numberAt(i));
-  return { shares, sent, refused, deliver, missing, of: (id: number) => each.get(id)!.exchange };
+  return { shares, sent, refused, deliver, allSent, missing, of: (id: number) => each.get(id)!.exchange };
 }
 
 describe('shares', () => {
@@ -98,12 +108,7 @@ describe('an exchange', () => {
     const ends = [0, ...ids, 6].map(
       (id) => world.of(id).exchange(0, { shares: world.shares, hosts, others: [] }, updated).complete,
     );
-    const sent: Sent[] = [];
-    for (let i = 0; i < 3; i++) {
-      await settled();
-      sent.push(...world.sent);
-      world.deliver();
-    }
+    const sent = await world.allSent();
     await Promise.all(ends);
     expect([...ids, 6].map(world.missing)).toEqual([-1, -1, -1, -1, -1, -1]);
     const hostOf = (id: number) => hosts.findIndex((host) => host.includes(id));
@@ -142,12 +147,7 @@ describe('an exchange', () => {
       });
       return Promise.all([mine, complete]);
     });
-    const sent: Sent[] = [];
-    for (let i = 0; i < 3; i++) {
-      await settled();
-      sent.push(...world.sent);
-      world.deliver();
-    }
+    const sent = await world.allSent();
     await Promise.all(ends);
     expect(ids.map(world.missing)).toEqual([-1, -1, -1, -1]);
     expect(world.refused).toEqual([]);

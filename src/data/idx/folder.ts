@@ -1,5 +1,4 @@
 /** `source: idx`: finds the files of a folder, reads them and puts them one behind the other. */
-
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { IdxConfig } from '../../config/data.js';

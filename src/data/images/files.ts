@@ -1,5 +1,4 @@
 /** PNG and JPEG files: finding them below a folder, and decoding them to bytes of one shape. */
-
 import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';

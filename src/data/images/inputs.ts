@@ -1,5 +1,4 @@
 /** Image files as inputs of a trained model. */
-
 import { join } from 'node:path';
 import { DataError } from '../../errors.js';
 import { beside } from '../../ground/near-path.js';

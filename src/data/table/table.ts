@@ -1,5 +1,4 @@
 /** What CSV, Parquet and JSON lines files have in common for those who read them: named columns, and rows that come one by one. */
-
 import { DataError } from '../../errors.js';
 import { firstFew } from '../../ground/first-few.js';
 import { oneOf } from '../../ground/suggest.js';

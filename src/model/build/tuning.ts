@@ -1,15 +1,14 @@
 /** Fine-tuning: weights from a file by their names, layers that keep fresh ones, and layers that stay as they are. */
-
 import { readFile } from 'node:fs/promises';
-import { firstFew } from '../../ground/first-few.js';
-import { beside } from '../../ground/near-path.js';
 
 import tf = require('@tensorflow/tfjs-core');
 
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import type { ModelConfig } from '../../config/model.js';
 import { ModelError } from '../../errors.js';
+import { firstFew } from '../../ground/first-few.js';
 import { globOf } from '../../ground/glob.js';
+import { beside } from '../../ground/near-path.js';
 import { oneOf } from '../../ground/suggest.js';
 import { readModelFile, type SavedWeights } from '../files/model-file.js';
 import { decodeSafetensors } from '../files/safetensors.js';

@@ -1,7 +1,5 @@
 /** Reads saved models: tfjs's model.json with its weights, and the JSON that Keras's `model.to_json()` gives. */
-
 import { elements } from '../../ground/elements.js';
-import { beside } from '../../ground/near-path.js';
 import '../tfjs/core-gaps.js';
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -12,6 +10,7 @@ import tf = require('@tensorflow/tfjs-core');
 import { z } from 'zod';
 import { ModelError } from '../../errors.js';
 import { readJsonFile } from '../../ground/json-file.js';
+import { beside } from '../../ground/near-path.js';
 import { checkConnections, checkInitializers } from './connections.js';
 import { readableTopology } from './keras.js';
 import { isObject, type Json } from './keras-graph.js';

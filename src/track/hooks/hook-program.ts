@@ -1,5 +1,4 @@
 /** A hook that is a program. */
-
 import { type ChildProcess, spawn } from 'node:child_process';
 import { inOneLine } from '../../ground/printable.js';
 import { beforeDeath } from '../../report/last-acts.js';

@@ -1,5 +1,4 @@
 /** A run for MLflow's tracking server: sent beside the run, which neither waits for it nor fails by it. */
-
 import { printable } from '../../ground/printable.js';
 import { commandLine } from '../../ground/shell-words.js';
 import type { RunEvent } from '../../report/events.js';
