@@ -58,7 +58,7 @@ export class AllReduce {
 
   /** Bytes of numbers sent in this round, all attempts together. */
   get bytesSent(): number {
-    return this.#sent + this.#library.bytes;
+    return this.#sent + (this.#isByLibrary ? this.#library.bytes : 0);
   }
 
   /** Of those, what went to other hosts. */
@@ -77,7 +77,7 @@ export class AllReduce {
   }
 
   get bytesReceived(): number {
-    return this.#received + this.#library.bytes;
+    return this.#received + (this.#isByLibrary ? this.#library.bytes : 0);
   }
 
   /** How many partial sums with a NaN or an infinity, segment by segment, came from whom in this attempt: a run that diverges, or a bad member. */
@@ -96,7 +96,9 @@ export class AllReduce {
   async begin(plan: AllReducePlan, own: readonly OwnSum[]): Promise<number> {
     const { round, attempt } = plan;
     if (!isLater(plan, this.#round, this.#attempt)) throw stalePlan(plan, this.#round, this.#attempt);
-    this.abort(new Error(`the all-reduce of round ${round}, attempt ${attempt}, has taken its place`));
+    if (this.#library.isUnderWay || (this.#running?.left ?? 0) > 0)
+      this.abort(new Error(`the all-reduce of round ${round}, attempt ${attempt}, has taken its place`));
+    this.#running = undefined;
     if (round !== this.#round) [this.#sent, this.#sentBetween, this.#received] = [0, 0, 0];
     [this.#round, this.#attempt] = [round, attempt];
     this.#nonFinite.clear();

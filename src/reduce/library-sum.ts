@@ -6,12 +6,17 @@ import { checkPlan } from './routes.js';
 
 export class LibrarySum {
   readonly #options: AllReduceOptions;
-  #waiting: AbortController | undefined;
+  #stop = new AbortController();
+  #isUnderWay = false;
   #bytes = 0;
   #place = 0;
 
   constructor(options: AllReduceOptions) {
     this.#options = options;
+  }
+
+  get isUnderWay(): boolean {
+    return this.#isUnderWay;
   }
 
   /** What the best of algorithms sends, and receives, for the last sum. */
@@ -38,17 +43,20 @@ export class LibrarySum {
     this.#place = first?.offset ?? total;
     if (!first) new Float32Array(memory.buffer, total, count).fill(0);
     for (const { offset } of others) kernels.add(this.#place, offset, count);
-    this.#waiting = new AbortController();
     const sum = { memory, kernels, place: this.#place, count, trainable };
-    const squares = await collective.add(sum, this.#waiting.signal);
+    this.#bytes = 0;
+    this.#isUnderWay = true;
+    const squares = await collective.add(sum, this.#stop.signal);
+    this.#isUnderWay = false;
     this.#bytes = Math.round((count * 4 * 2 * (collective.size - 1)) / collective.size);
     return squares;
   }
 
   /** Ends the wait for the others, if there is one; what comes next is another sum. */
   abort(error: Error): void {
-    this.#waiting?.abort(error);
-    this.#waiting = undefined;
-    this.#bytes = 0;
+    if (!this.#isUnderWay) return;
+    this.#stop.abort(error);
+    this.#stop = new AbortController();
+    this.#isUnderWay = false;
   }
 }

@@ -35,7 +35,6 @@ class Pending implements Watcher {
     this.#signal = signal;
     return new Promise((resolve, reject) => {
       [this.#resolve, this.#reject] = [resolve, reject];
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
       begin(this.#requestAt);
       const started = performance.now();
       do {
@@ -46,9 +45,9 @@ class Pending implements Watcher {
   }
 
   poll(): 'moved' | 'waiting' | 'idle' {
-    if (this.#signal.aborted) return 'idle';
     const started = performance.now();
     try {
+      this.#signal.throwIfAborted();
       if (!this.#world.library.test(this.#requestAt)) return performance.now() - started > busy ? 'moved' : 'waiting';
       this.#resolve();
     } catch (error) {

@@ -24,7 +24,8 @@ function add([place, count, trainable]: Float64Array): number {
 
 parentPort!.postMessage('ready');
 for (let made = 0; ; made++) {
-  Atomics.wait(counts, 0, made);
+  // What wakes it may have been meant for a wait that it did without.
+  while (Atomics.load(counts, 0) === made) Atomics.wait(counts, 0, made);
   sum[3] = add(sum);
   Atomics.store(counts, 1, made + 1);
   Atomics.notify(counts, 1);

@@ -57,7 +57,9 @@ export class WaitingSum {
     this.#sum.set([place, count, trainable]);
     const before = Atomics.add(this.#counts, 0, 1);
     Atomics.notify(this.#counts, 0);
-    while (Atomics.wait(this.#counts, 1, before, patience) === 'timed-out') {
+    // What wakes a thread may have been meant for a wait that it did without.
+    while (Atomics.load(this.#counts, 1) === before) {
+      if (Atomics.wait(this.#counts, 1, before, patience) !== 'timed-out') continue;
       await setImmediate();
       if (signal.aborted) {
         process.once('exit', (code) => this.#world.library.exit(code));

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it, vi } from 'vitest';
 import { loadUpdateKernels } from '../../../src/kernels/load-kernels.js';
 import { AllReduce } from '../../../src/reduce/all-reduce.js';
 import { mpiCollective } from '../../../src/wire/mpi/mpi-collective.js';
@@ -37,6 +37,25 @@ skipIf(withoutMpi).describe('a job of one process', () => {
       expect(await collective.add(sum, never())).toBe((1.5 + i) ** 2 * (count - 16));
       expect(own).toEqual(before);
     }
+  });
+
+  it('makes no sum that nobody asked for when it is woken late', async () => {
+    const collective = mpiCollective()!;
+    const memory = new WebAssembly.Memory({ initial: 10, maximum: 10, shared: true });
+    const [kernels, count] = [loadUpdateKernels(memory), 70_000];
+    const { notify } = Atomics;
+    const wakeTwice = vi.spyOn(Atomics, 'notify').mockImplementationOnce((words, at, threads) => {
+      const woken = notify(words, at, threads);
+      // The sum is made by then, and its thread asleep.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+      return woken + notify(words, at, threads);
+    });
+    for (let i = 1; i < 100; i++) {
+      new Float32Array(memory.buffer, 64, count).fill(i);
+      expect(await collective.add({ memory, kernels, place: 64, count, trainable: 16 }, never())).toBe(i ** 2 * 16);
+    }
+    expect(wakeTwice).toHaveBeenCalledTimes(99);
+    wakeTwice.mockRestore();
   });
 
   it('puts the sum where the first of those is that a member holds, and zeros where it holds none', async () => {
