@@ -45,12 +45,12 @@ export type SumsRoad = { readonly line: Connection } | { readonly library: Colle
 async function time(
   self: number,
   road: SumsRoad,
-  { memory, offsets }: ReturnType<typeof allocateRegions>,
+  { memory, offsets, landings }: ReturnType<typeof allocateRegions> & { readonly landings: Landings },
   bytes: number,
   firstRound: number,
 ): Promise<number> {
   const floats = floatsOf(bytes);
-  const [slot, total, scratch, landing] = offsets;
+  const [slot, total, scratch] = offsets;
   const own = new Float32Array(memory.buffer, slot, floats).fill(1);
   const exchange = new AllReduce({
     self,
@@ -66,7 +66,6 @@ async function time(
       throw error;
     },
   });
-  const landings = new Landings(memory, landing);
   if ('line' in road) {
     road.line.handle({
       message: () => {},
@@ -97,7 +96,9 @@ async function time(
 /** @param self 0 or 1: both processes call it */
 export async function timeAll(self: number, road: SumsRoad): Promise<SumsMeasurement> {
   const milliseconds: Record<number, number> = {};
-  const regions = allocateRegions([mostFloats, mostFloats, SCRATCH_FLOATS, LANDING_FLOATS]);
+  const { memory, offsets } = allocateRegions([mostFloats, mostFloats, SCRATCH_FLOATS, LANDING_FLOATS]);
+  // For all sizes: a line keeps what it has taken.
+  const regions = { memory, offsets, landings: new Landings(memory, offsets[3]) };
   let round = 0;
   for (const bytes of Object.keys(repeatsOf).map(Number)) {
     milliseconds[bytes] = await time(self, road, regions, bytes, round);
