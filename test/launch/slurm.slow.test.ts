@@ -1,4 +1,4 @@
-/** `lockstep join` under a real Slurm: the bits of one machine, also of a job that is stopped, preempted and cancelled, and loses a node. */
+/** `lockstep join` under a real Slurm: the bits of one machine, also of a job that is stopped, out of time, preempted and cancelled, and loses a node. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,7 +31,8 @@ const config = {
 };
 /** With rests, so that its end does not come before the fourth time that it is stopped. */
 const long = { ...config, training: { ...config.training, epochs: 9 } };
-const rests = Object.entries(paced('"event":"checkpoint"', 250)).map(([name, value]) => `export ${name}='${value}'\n`);
+const rests = (milliseconds: number) =>
+  Object.entries(paced('"event":"checkpoint"', milliseconds)).map(([name, value]) => `export ${name}='${value}'\n`);
 /** What a user writes, but for the place of the program. */
 const lockstep = `${execPath} ${cliFile}`;
 
@@ -71,12 +72,12 @@ const endOf = (said: string): object =>
 const apart = (folder: string) => ({ option: `--output=${folder}/said-%t`, said: join(folder, 'said-0') });
 
 /** A job as docs/cluster.md has it. */
-async function submitted(folder: string, ...args: string[]) {
+async function submitted(folder: string, rest: number, ...args: string[]) {
   const { option, said } = apart(folder);
   const file = writeConfig(folder, 'run', long);
   const script = `#!/bin/bash
 #SBATCH --requeue --open-mode=append
-${rests.join('')}srun ${option} --open-mode=append --kill-on-bad-exit ${lockstep} join ${file} --out ${folder}/runs --threads 1 --json --timeout 40
+${rests(rest).join('')}srun ${option} --open-mode=append --kill-on-bad-exit ${lockstep} join ${file} --out ${folder}/runs --threads 1 --json --timeout 40
 code=$?
 if [ $code = 75 ]; then scontrol requeue "$SLURM_JOB_ID"; fi
 exit $code
@@ -113,9 +114,8 @@ slurm.it(
   'a job that is stopped, preempted, loses a node and is cancelled goes on each time, to the same bits',
   async () => {
     const folder = newFolder();
-    const { id, said, trainsFor } = await submitted(folder, '--nodes=2-3');
+    const { id, said, trainsFor } = await submitted(folder, 250, '--nodes=2-3');
     await trainsFor(1);
-    // What --signal=TERM@120 sends before the time limit.
     await cluster.run('scancel', '--signal=TERM', id);
     await cluster.restarted(id, 1);
     await trainsFor(2);
@@ -138,6 +138,23 @@ slurm.it(
     expect(from).toEqual([...new Set(from)].toSorted((a, b) => a - b));
   },
 );
+
+slurm.it('a job whose time is nearly up writes a checkpoint, and goes on from there', async () => {
+  const folder = newFolder();
+  // The least that Slurm grants; it looks every 30 s whose time is up.
+  const { id, said, trainsFor } = await submitted(folder, 1000, '--nodes=2', '--time=1', '--signal=TERM@50');
+  await trainsFor(1);
+  await cluster.restarted(id, 1);
+  await trainsFor(2);
+  await cluster.run('scancel', id);
+  await cluster.until(id, 'CANCELLED');
+  const events = eventsIn(said);
+  const again = events.findLastIndex(({ event }) => event === 'start');
+  const before = events.slice(0, again);
+  expect(before.find(({ event }) => event === 'end')).toMatchObject({ interrupted: true });
+  const written = before.findLast((event) => event.event === 'checkpoint');
+  expect(events[again]).toMatchObject({ resumed: { step: written?.step } });
+});
 
 slurm.it('a rank that does not come is named with its node, and all end', async () => {
   const folder = newFolder();
