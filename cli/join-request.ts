@@ -45,6 +45,8 @@ export async function prepareRank(file: string | undefined, flags: JoinFlags) {
         flags.threads === undefined ? Math.min(coresFor(launch), threadCount(undefined)) : threadCount(flags.threads),
       steps: stepLimit(flags.steps),
       timeout: timeoutOf(flags.timeout) ?? 600,
+      /** Whether what started it watches over all ranks, by their life lines. */
+      isWatched: flags.lifeLine === true,
       metrics: metricsFlags(flags),
       ...encryption(flags),
     };

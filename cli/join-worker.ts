@@ -2,14 +2,13 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LockstepError, RefusedError, WireError } from '../src/errors.js';
+import { LockstepError, RefusedError, RunFailedError, WireError } from '../src/errors.js';
 import { printableDeep } from '../src/ground/printable.js';
 import { type Launch, rankName, rankText } from '../src/launch/launch.js';
 import { firstReachable } from '../src/launch/reach.js';
 import { type Notice, readNotice } from '../src/launch/rendezvous.js';
 import { jsonLine } from '../src/report/json.js';
 import { configName } from '../src/report/run-folder.js';
-import { runIsOver } from '../src/wire/messages.js';
 import { inJob } from '../src/wire/mpi/mpi-library.js';
 import { mpi, transportNamed } from '../src/wire/transports.js';
 import { urlTo } from '../src/wire/url.js';
@@ -52,7 +51,10 @@ export async function joinAsWorker(launch: Launch, request: JoinRequest): Promis
         process.exitCode = stopped;
         return;
       }
-      tellMistake(error instanceof RefusedError ? forRanks(error) : error, tell);
+      // Rank 0 says why, and whoever started the ranks goes by how that one ends.
+      const isForFirst = error instanceof RunFailedError && (endsAsOne || request.isWatched);
+      if (!isForFirst || request.json) tellMistake(error instanceof RefusedError ? forRanks(error) : error, tell);
+      if (isForFirst) process.exitCode = 0;
       if (error instanceof WireError) process.exitCode = startAgain;
     }
   });
@@ -99,13 +101,13 @@ class Follower {
   async #work(url: string, token: string, signal: AbortSignal): Promise<number | undefined> {
     const { threads, cache, timeout, ca, tls } = this.#request;
     const name = rankName(this.#launch.rank, this.#launch.host);
-    let reason: string | undefined;
+    let isOver = false;
     const report: WorkerReporter = (event) => {
-      if (event.event === 'end') reason = event.reason;
+      isOver = event.event === 'end' && event.outcome === 'over';
       this.#tell(event);
     };
     await work({ url, token, name, threads, cache, timeout, ca, peer: { tls }, signal, report });
-    return reason === runIsOver ? 0 : undefined;
+    return isOver ? 0 : undefined;
   }
 
   /** Waits until rank 0 says where it listens, or that it does not. @throws WireError when that takes too long */

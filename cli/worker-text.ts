@@ -43,7 +43,10 @@ const source = {
 function waitingLine({ url, reason, seconds, timeout }: Extract<WorkerProgramEvent, { event: 'connecting' }>): string {
   const still = seconds === 0 ? '' : `, for ${duration(seconds)} by now`;
   const until = timeout === 0 ? '' : `; gives up after ${duration(timeout)} (--timeout)`;
-  return `waiting for the coordinator at ${url}${still}${reason === null ? '' : ` (${reason})`}${until}\n`;
+  // Reasons say to where, for whoever reads them alone.
+  const place = url.replace(/^\w+:\/\//, '').replace(/\/$/, '');
+  const why = reason === null ? '' : `: ${reason.replaceAll(` to ${place}`, '')}`;
+  return `waiting for the coordinator at ${url}${still}${why}${until}\n`;
 }
 
 /** How much comes, and a sign of life where that takes long; that all is here has a line of its own. */

@@ -45,7 +45,8 @@ Examples:
 
 It waits for the coordinator, comes back when the connection is lost, and ends with the run.
 Ctrl-C, SIGTERM or SIGHUP: it leaves after the step under way; a second Ctrl-C ends it at once.
-Exit codes: 0 the run is over or it was told to leave, 1 no coordinator within --timeout, 2 bad input, or not admitted.`,
+Exit codes: 0 the run is over or it was told to leave, 1 the run has failed, or no coordinator within --timeout, 2 bad input, or
+not admitted.`,
     )
     .action(runWorker);
 }

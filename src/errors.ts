@@ -76,6 +76,12 @@ export class DivergedError extends LockstepError {
   override readonly exitCode = 1;
 }
 
+/** The coordinator of a run has failed, and tells its workers why. */
+export class RunFailedError extends LockstepError {
+  readonly code = 'LOCKSTEP_RUN_FAILED';
+  override readonly exitCode = 1;
+}
+
 /** A file that no server would hand over whole and unharmed. */
 export class DownloadError extends LockstepError {
   readonly code = 'LOCKSTEP_DOWNLOAD';

@@ -4,6 +4,7 @@ import { metaOf, packedHeader } from '../src/data/packed.js';
 import { EngineError, type LockstepError, WireError } from '../src/errors.js';
 import { sha256 } from '../src/ground/checksum.js';
 import { cachedExamples } from '../src/pool/row-cache.js';
+import type { StepCount } from '../src/pool/step-count.js';
 import type { Landing } from '../src/reduce/landings.js';
 import type { AllReducePlan } from '../src/reduce/plan.js';
 import type { SlabFrame, SlabParts } from '../src/reduce/slab-frame.js';
@@ -11,7 +12,7 @@ import { asProse } from '../src/wire/checks.js';
 import type { Connection } from '../src/wire/connection.js';
 import type { Job } from '../src/wire/job.js';
 import { decodeJob } from '../src/wire/job-codec.js';
-import type { Fetch, Message, Transfer } from '../src/wire/messages.js';
+import type { Fetch, Message, RunEnding, Transfer } from '../src/wire/messages.js';
 import { decodeRows } from '../src/wire/rows-blob.js';
 import { liveState } from '../src/wire/state-blob.js';
 import { type Delivered, Deliveries } from './deliveries.js';
@@ -35,12 +36,14 @@ export interface MembershipOptions {
   readonly holdings: Holdings;
   readonly peers: Peers;
   readonly kept: Kept;
+  /** Of the steps of all connections. */
+  readonly count: StepCount;
   readonly report: WorkerReporter;
 }
 
 export class Membership {
-  /** Resolves with the reason of a goodbye; rejects when the connection is lost. */
-  readonly ended: Promise<string>;
+  /** Resolves with a goodbye; rejects when the connection is lost. */
+  readonly ended: Promise<RunEnding>;
   readonly #connection: Connection;
   readonly #options: MembershipOptions;
   #job: { readonly job: Job; readonly sha256: string } | undefined;
@@ -49,11 +52,10 @@ export class Membership {
   #sent = 0;
   /** The all-reduce that was asked for last. */
   #plan: AllReducePlan | undefined;
-  #steps = 0;
   #isSynced = false;
   /** What was asked for is done in order, where one thing needs the other. */
   #turn: Promise<void> = Promise.resolve();
-  #bye!: (reason: string) => void;
+  #bye!: (ending: RunEnding) => void;
   #lost!: (error: LockstepError) => void;
   #over = false;
 
@@ -75,11 +77,6 @@ export class Membership {
       },
       closed: (error) => this.#closed(error),
     });
-  }
-
-  /** Steps that it took part in. */
-  get steps(): number {
-    return this.#steps;
   }
 
   /** Whether it has been given the parameters: from then on it takes part. */
@@ -132,6 +129,7 @@ export class Membership {
       case 'compute':
         this.#answer('compute', async ({ member, job }) => {
           const { used, ...computed } = await member.compute(message);
+          this.#options.count.add(message);
           this.#connection.send({ kind: 'computed', round: message.round, ...computed, used: job.ledger ? used : [] });
         });
         break;
@@ -142,7 +140,6 @@ export class Membership {
         this.#answer('commit', async ({ member, parameters }) => {
           const started = performance.now();
           await member.commit(message);
-          this.#steps++;
           const milliseconds = performance.now() - started;
           this.#connection.send({ kind: 'applied', round: message.round, ...parameters.takeSent(), milliseconds });
         });
@@ -160,7 +157,7 @@ export class Membership {
         break;
       case 'bye':
         this.#over = true;
-        this.#bye(message.reason);
+        this.#bye(message);
         break;
       default:
         throw new WireError(`a coordinator does not send ${message.kind}`, 'run the same version on both sides');

@@ -21,7 +21,14 @@ export type WorkerProgramEvent =
   | { readonly event: 'working'; readonly step: number }
   | { readonly event: 'lost'; readonly reason: string }
   | { readonly event: 'leaving'; readonly reason: string }
-  | { readonly event: 'end'; readonly reason: string; readonly steps: number; readonly seconds: number }
+  | {
+      readonly event: 'end';
+      readonly reason: string;
+      /** A run that is unfinished can be gone on with: it was stopped, or only this worker has left it. */
+      readonly outcome: 'over' | 'unfinished';
+      readonly steps: number;
+      readonly seconds: number;
+    }
   | { readonly event: 'warning'; readonly message: string }
   | { readonly event: 'error'; readonly code: string; readonly message: string; readonly remedy: string };
 

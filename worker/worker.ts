@@ -6,10 +6,12 @@ import type { DataConfig } from '../src/config/data.js';
 import type { IgnoredClasses } from '../src/config/heads.js';
 import { examplesFingerprint } from '../src/data/fingerprint.js';
 import { type NumericFingerprint, numericFingerprint } from '../src/engine/onnx/numerics.js';
-import { WireError } from '../src/errors.js';
+import { RunFailedError, WireError } from '../src/errors.js';
 import { hostIdentity } from '../src/ground/host-identity.js';
+import { StepCount } from '../src/pool/step-count.js';
 import { threadsOf } from '../src/pool/thread-count.js';
 import { dial } from '../src/wire/dial.js';
+import type { RunEnding } from '../src/wire/messages.js';
 import type { Transport } from '../src/wire/transport.js';
 import { transportOf } from '../src/wire/transports.js';
 import { coordinatorUrl, isEncrypted } from '../src/wire/url.js';
@@ -87,7 +89,8 @@ const pauseAfter = (attempts: number): number =>
 /**
  * Works for a coordinator until its run is over or `signal` asks it to leave. Waits for one that is not there yet, and for one
  * that was lost, as long as `timeout` says.
- * @throws LockstepError on bad input, when the coordinator does not admit it, and when there is none within that time
+ * @throws LockstepError on bad input, when the coordinator does not admit it, and when there is none within that time; RunFailedError
+ *   when the coordinator has failed
  */
 export async function work(given: WorkerOptions): Promise<void> {
   const options = settle(given);
@@ -99,11 +102,18 @@ export async function work(given: WorkerOptions): Promise<void> {
   const holdings = new Holdings(options.cache, options.memory ?? totalmem() / 2, local, report);
   const worker = new Joining(options, numerics, holdings);
   try {
-    const { reason, steps } = await worker.run();
+    const { reason, outcome } = await worker.run();
+    if (outcome === 'failed') {
+      throw new RunFailedError(
+        `the run has failed: ${reason}`,
+        'the coordinator says what to do; nothing is wrong with this worker',
+      );
+    }
     report({
       event: 'end',
       reason: signal.aborted ? 'left' : reason,
-      steps,
+      outcome,
+      steps: worker.steps,
       seconds: (performance.now() - started) / 1000,
     });
   } finally {
@@ -156,6 +166,8 @@ class Wait {
   }
 }
 
+const toldToLeave: RunEnding = { reason: 'it was told to leave', outcome: 'unfinished' };
+
 /** Joins again and again. */
 class Joining {
   readonly #options: Settled;
@@ -163,8 +175,8 @@ class Joining {
   readonly #holdings: Holdings;
   readonly #membership = randomUUID();
   readonly #kept: Kept = {};
+  readonly #count = new StepCount();
   #peers: Peers | undefined;
-  #steps = 0;
   /** Whether it came so far, in the last connection, that it took part in the run. */
   #took = false;
 
@@ -174,15 +186,19 @@ class Joining {
     this.#holdings = holdings;
   }
 
-  async run(): Promise<{ reason: string; steps: number }> {
+  /** Steps that it took part in, over all connections. */
+  get steps(): number {
+    return this.#count.steps;
+  }
+
+  async run(): Promise<RunEnding> {
     const { signal } = this.#options;
     let attempts = 0;
     let wait = new Wait(this.#options);
     while (!signal.aborted) {
       this.#took = false;
       try {
-        const reason = await this.#once();
-        return { reason, steps: this.#steps };
+        return await this.#once();
       } catch (error) {
         if (signal.aborted) break;
         if (!(error instanceof WireError)) throw error;
@@ -195,7 +211,7 @@ class Joining {
         await wait.pause(attempts++);
       }
     }
-    return { reason: 'it was told to leave', steps: this.#steps };
+    return toldToLeave;
   }
 
   async close(): Promise<void> {
@@ -205,7 +221,7 @@ class Joining {
   }
 
   /** One connection, from its beginning to its end. @throws WireError when it was lost or could not be made */
-  async #once(): Promise<string> {
+  async #once(): Promise<RunEnding> {
     const { transport, url, token, ca, name, threads, report, signal } = this.#options;
     this.#peers ??= await this.#openPeers();
     const { connection, welcome } = await dial(transport, url, {
@@ -218,7 +234,8 @@ class Joining {
     this.#peers.join(id, silence);
     connection.watch(silence);
     report({ event: 'joined', url, id, name, threads });
-    const parts = { id, name, threads, holdings: this.#holdings, peers: this.#peers, kept: this.#kept, report };
+    const own = { holdings: this.#holdings, peers: this.#peers, kept: this.#kept, count: this.#count };
+    const parts = { id, name, threads, ...own, report };
     const membership = new Membership(connection, parts);
     this.#kept.connection = connection;
     this.#kept.membership = membership;
@@ -230,11 +247,10 @@ class Joining {
     } catch (error) {
       // What ends the worker is told as it ends.
       if (error instanceof WireError) report({ event: 'lost', reason: error.problem });
-      if (signal.aborted) return 'it was told to leave';
+      if (signal.aborted) return toldToLeave;
       throw error;
     } finally {
       signal.removeEventListener('abort', leave);
-      this.#steps += membership.steps;
       this.#took = membership.isSynced;
       this.#kept.membership = undefined;
       this.#peers.part();

@@ -168,7 +168,7 @@ export async function execute(
       record.fail({ code: error.code, message: error.problem, remedy: error.remedy });
     }
     // What came first is what the user has to know.
-    await prepared.close().catch(() => {});
+    await prepared.close(error).catch(() => {});
     throw error;
   }
   await prepared.close();

@@ -28,6 +28,9 @@ export interface FolderOptions {
   readonly job?: JobStart;
 }
 
+/** Takes back something that was done. @param failure what ended the run before its end */
+export type Cleanup = (failure: unknown) => void | Promise<void>;
+
 /**
  * The run's folder and what is written to it while the run goes on.
  * @param cleanups gets what gives each of them back, as soon as there is something to give back
@@ -35,7 +38,7 @@ export interface FolderOptions {
 export function openFolder(
   config: RunConfig,
   { out, ledger: wanted, record, job }: FolderOptions,
-  cleanups: (() => void | Promise<void>)[],
+  cleanups: Cleanup[],
   { step: model, unwritten }: { readonly step: StepModel; readonly unwritten: Unwritten },
   resumption?: Resumption,
 ) {

@@ -33,7 +33,7 @@ import { warnOfBounds } from './check-targets.js';
 import { chooseEngine, graphHash } from './choose-engine.js';
 import { weightedExamples } from './example-weights.js';
 import { bucketsFor, formsOf } from './forms.js';
-import { checkLedger, type FolderOptions, openFolder } from './open-folder.js';
+import { type Cleanup, checkLedger, type FolderOptions, openFolder } from './open-folder.js';
 import { askedTargets, augmentationOf, dataConfigOf, metricSpecs, stepSpec } from './specs.js';
 
 /** Examples below which nobody expects a batch to keep every core busy. */
@@ -98,8 +98,11 @@ export interface PreparedRun {
   readonly trackers: readonly Tracker[];
   /** Tells the caller's reporter, the run's metrics.jsonl and its trackers. */
   readonly report: Reporter;
-  /** Ends the threads and gives back the model, the logs, a new run's folder and the data's file. */
-  close(): Promise<void>;
+  /**
+   * Ends the threads and gives back the model, the logs, a new run's folder and the data's file.
+   * @param failure what ended the run before its end
+   */
+  close(failure?: unknown): Promise<void>;
 }
 
 /**
@@ -116,8 +119,8 @@ export async function prepareRun(
   const { threads, out, report, phases, signal } = options;
   if (resumption) checkLedger(resumption, options.ledger);
   if (!resumption) assertWritable(out);
-  const cleanups: (() => void | Promise<void>)[] = [];
-  const close = () => undo(cleanups);
+  const cleanups: Cleanup[] = [];
+  const close = (failure?: unknown) => undo(cleanups, failure);
   const unwritten = new Unwritten(options.report);
   try {
     const warn = (message: string) => report({ event: 'warning', message });
@@ -128,7 +131,7 @@ export async function prepareRun(
     if (resumption?.checkpoint) checkData(resumption.checkpoint, dataset);
     phases.begin('compiling');
     const prepared = await prepareSteps(config, dataset, options, unwritten);
-    cleanups.push(() => prepared.trainer.close());
+    cleanups.push((failure) => prepared.trainer.close(failure));
     cleanups.push(() => void prepared.step.built.model.dispose());
     const { engine, geometry } = prepared;
     if (resumption?.checkpoint) checkGraph(resumption.checkpoint, graphHash(engine));
@@ -139,17 +142,17 @@ export async function prepareRun(
     return { ...prepared, ...place, unwritten, phases, config: resolved, dataset, threads, close };
   } catch (error) {
     // What came first is what the user has to know.
-    await close().catch(() => {});
+    await close(error).catch(() => {});
     throw error;
   }
 }
 
 /** Takes back what was done, the last first; one that fails does not keep the others from it. */
-async function undo(cleanups: (() => void | Promise<void>)[]): Promise<void> {
+async function undo(cleanups: Cleanup[], failure: unknown): Promise<void> {
   const failures: unknown[] = [];
   for (const cleanup of cleanups.reverse()) {
     try {
-      await cleanup();
+      await cleanup(failure);
     } catch (error) {
       failures.push(error);
     }

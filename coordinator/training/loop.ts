@@ -223,7 +223,7 @@ export class TrainingLoop {
     await this.#checkpoint();
     await this.#checkpointer.finish();
     await this.#retryBest();
-    const { epoch, best, stopped } = this.#progress;
+    const { step, epoch, best, stopped } = this.#progress;
     const restored = !interrupted && this.#restoreBest();
     const evaluate = (rows: Int32Array) => (evaluates ? evaluateSplit(this.#run, rows).catch(unlessStopped) : null);
     const validation = validated && !restored ? validated : await evaluate(dataset.splits.validation);
@@ -242,6 +242,7 @@ export class TrainingLoop {
       sha256: sha256(evaluated),
       ...this.#speed.speed,
       interrupted,
+      steps: step,
       epochs: epoch,
       ...scaleAfter(trainer),
       bestEpoch: best?.epoch ?? null,

@@ -43,5 +43,6 @@ export interface Trainer {
   standing?(): WorkerStanding[];
   /** Reports what the workers did, where there are some. */
   summarize?(): void;
-  close(): Promise<void>;
+  /** @param failure what ended the run before its end: workers are told */
+  close(failure?: unknown): Promise<void>;
 }

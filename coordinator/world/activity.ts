@@ -52,10 +52,11 @@ export class Activity {
   }
 
   /** @param ago milliseconds since it was done, here and below: as long as the answer took to come */
-  computed(worker: Worker, computed: Omit<Computed, 'used'>, { round, continues }: ComputeTask, ago: number): void {
+  computed(worker: Worker, computed: Omit<Computed, 'used'>, task: ComputeTask, ago: number): void {
+    const { round, continues } = task;
     const { milliseconds, phases, nodes } = computed;
     // Replicas that only go on have been counted.
-    this.#totals.computed(worker, milliseconds, continues ? 0 : leavesOf(nodes));
+    this.#totals.computed(worker, milliseconds, continues ? 0 : leavesOf(nodes), task);
     const shards = nodes.map(({ low, high }) => `${low}-${high - 1}`).join(' ');
     this.#trace?.span(worker, 'compute', milliseconds, ago, { step: round + 1, shards });
     let left = milliseconds;

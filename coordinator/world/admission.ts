@@ -4,7 +4,7 @@ import { type LockstepError, RefusedError, WireError } from '../../src/errors.js
 import type { Reporter } from '../../src/report/events.js';
 import type { Connection } from '../../src/wire/connection.js';
 import type { Arrival, Visitors } from '../../src/wire/listen.js';
-import type { Hello } from '../../src/wire/messages.js';
+import type { Hello, RunEnding } from '../../src/wire/messages.js';
 import type { Clock } from './clock.js';
 import type { JoinLimits } from './join-limits.js';
 import { sayGoodbye } from './remote.js';
@@ -34,7 +34,7 @@ export class Admission implements Visitors<'hello'> {
   mixed = false;
   readonly #options: AdmissionOptions;
   /** Why nobody can take part any more. */
-  #ending: string | undefined;
+  #ending: RunEnding | undefined;
   #toldAt = Number.NEGATIVE_INFINITY;
   /** Strangers since the last line about one. */
   #untold = 0;
@@ -43,9 +43,9 @@ export class Admission implements Visitors<'hello'> {
     this.#options = options;
   }
 
-  /** Whoever comes from now on is let go. @param reason that they are told */
-  end(reason: string): void {
-    this.#ending = reason;
+  /** Whoever comes from now on is let go. @param ending that they are told */
+  end(ending: RunEnding): void {
+    this.#ending = ending;
   }
 
   /** Somebody who knows the token. */

@@ -5,7 +5,6 @@
 
 import { bucketedBatches } from '../../src/data/buckets.js';
 import { roundOf, rowsUsed } from '../../src/data/geometry.js';
-import { LockstepError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { grouped } from '../../src/ground/units.js';
@@ -18,8 +17,6 @@ import { type SharedScaling, StepScaling, sharedScaling } from '../../src/pool/s
 import type { SpanResult } from '../../src/pool/task.js';
 import type { Reporter } from '../../src/report/events.js';
 import type { ListeningEvent, WorkerStanding } from '../../src/report/world-events.js';
-import { asProse } from '../../src/wire/checks.js';
-import { runIsOver } from '../../src/wire/messages.js';
 import type { Trainer } from '../training/trainer.js';
 import { systemClock } from './clock.js';
 import { localSummary } from './outer-step.js';
@@ -52,8 +49,8 @@ export interface ClusterParts {
   readonly opening: ListeningEvent;
   /** Whether everybody who took part so far calculates alike. */
   readonly isReproducible: () => boolean;
-  /** Stops listening, and whatever else was started for the world. @param reason for the workers that are let go */
-  readonly close: (reason: string) => Promise<void>;
+  /** Stops listening, and whatever else was started for the world. @param failure of the run: its workers are told */
+  readonly close: (failure: unknown) => Promise<void>;
 }
 
 /** More than a round has, as a rule: frames have a byte for the number of an attempt. */
@@ -75,8 +72,6 @@ export class Cluster implements Trainer {
   #done = 0;
   #furthest = 0;
   #stopWanted = false;
-  /** Why the run is over, for its workers. */
-  #ending: string = runIsOver;
   #opened = false;
   /** Of the last step. */
   #divisor: number | undefined;
@@ -146,10 +141,7 @@ export class Cluster implements Trainer {
         if (this.#done === options.geometry.stepsPerEpoch) world.show();
         return { committed: this.#done - first, diverged };
       } catch (error) {
-        if (!(error instanceof StateLostError)) {
-          if (error instanceof LockstepError) this.#ending = asProse(error.problem);
-          throw error;
-        }
+        if (!(error instanceof StateLostError)) throw error;
         await this.#rewind(error.message);
       }
     }
@@ -243,8 +235,8 @@ export class Cluster implements Trainer {
     });
   }
 
-  async close(): Promise<void> {
-    await this.#parts.close(this.#ending);
+  async close(failure?: unknown): Promise<void> {
+    await this.#parts.close(failure);
   }
 
   #open(): void {

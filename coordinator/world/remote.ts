@@ -16,7 +16,7 @@ import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { checkedHeader, type SlabFrame, type SlabParts } from '../../src/reduce/slab-frame.js';
 import type { BlobSource } from '../../src/wire/blob.js';
 import type { Connection } from '../../src/wire/connection.js';
-import type { Failed, Hello, Message, PeerLost, TransferKind } from '../../src/wire/messages.js';
+import type { Failed, Hello, Message, PeerLost, RunEnding, TransferKind } from '../../src/wire/messages.js';
 import type { ReplicaState } from '../../src/wire/state-blob.js';
 import type { Activity } from './activity.js';
 import { Outbox, type PackRows, type TransferPart } from './outbox.js';
@@ -57,8 +57,8 @@ const transferred: Readonly<Record<TransferKind, string>> = {
 };
 
 /** What a worker ends with, where it would otherwise come back. */
-export function sayGoodbye(connection: Connection, reason: string): Promise<void> {
-  connection.send({ kind: 'bye', reason });
+export function sayGoodbye(connection: Connection, ending: RunEnding): Promise<void> {
+  connection.send({ kind: 'bye', ...ending });
   return connection.close();
 }
 
@@ -202,8 +202,8 @@ export class RemoteWorker implements Worker {
   }
 
   /** The last thing that it hears, whatever it is being sent. */
-  dismiss(reason: string): Promise<void> {
-    return sayGoodbye(this.connection, reason);
+  dismiss(ending: RunEnding): Promise<void> {
+    return sayGoodbye(this.connection, ending);
   }
 
   /** The worker is lost: everything that it was asked for fails. */

@@ -21,6 +21,7 @@ import { wantsButterfly } from './all-reduce-attempts.js';
 import { checkSharding } from './check-sharding.js';
 import { systemClock } from './clock.js';
 import { Cluster } from './cluster.js';
+import { endingOf } from './ending.js';
 import { JoinLimits } from './join-limits.js';
 import { type ListeningPlace, listeningEvent, tokenWarning } from './listening.js';
 import { localOptions, outerStep, warmUpWarning } from './outer-step.js';
@@ -187,11 +188,11 @@ async function open(
     report,
     opening: listeningEvent(place),
     isReproducible: () => !admission.mixed,
-    async close(reason) {
+    async close(failure) {
       sharding?.close();
-      const why = choices.signal?.aborted ? 'the run was stopped' : reason;
-      admission.end(why);
-      await world.close(why);
+      const ending = endingOf(failure, choices.signal);
+      admission.end(ending);
+      await world.close(ending);
       await listener.close(joiningPatience);
       trace?.close();
       await pool.close();

@@ -1,5 +1,6 @@
 /** What each worker did for the run: counted as it happens, told at the end. */
 import type { Worker } from '../../src/pool/round-worker.js';
+import { StepCount } from '../../src/pool/step-count.js';
 import type { WorkerSummary } from '../../src/report/world-events.js';
 import type { Connection, Traffic } from '../../src/wire/connection.js';
 
@@ -30,6 +31,7 @@ export class WorkerTotals {
   readonly #state: OptimizerState;
   readonly #hosts = new Set<string>();
   readonly #counts = new Map<string, WorkerCounts>();
+  readonly #steps = new Map<string, StepCount>();
   readonly #connections = new Map<string, Remote>();
 
   /**
@@ -68,9 +70,12 @@ export class WorkerTotals {
     this.#connections.delete(name);
   }
 
-  computed({ name }: Worker, milliseconds: number, shards: number): void {
+  computed({ name }: Worker, milliseconds: number, shards: number, task: Parameters<StepCount['add']>[0]): void {
     const counts = this.#counts.get(name)!;
-    counts.steps++;
+    const steps = this.#steps.get(name) ?? new StepCount();
+    this.#steps.set(name, steps);
+    steps.add(task);
+    counts.steps = steps.steps;
     counts.shards += shards;
     counts.computeSeconds += milliseconds / 1000;
   }

@@ -7,7 +7,7 @@ import type { SlabFrame } from '../../src/reduce/slab-frame.js';
 import type { Reporter } from '../../src/report/events.js';
 import type { WorkerEvent } from '../../src/report/world-events.js';
 import type { Connection } from '../../src/wire/connection.js';
-import type { Hello } from '../../src/wire/messages.js';
+import type { Hello, RunEnding } from '../../src/wire/messages.js';
 import type { Timeline } from '../training/timeline.js';
 import { Activity, type ExchangeCounts } from './activity.js';
 import type { Clock } from './clock.js';
@@ -153,7 +153,7 @@ export class World implements Roster, Turning {
 
   /** Lets a worker go that wants to leave. */
   dismiss(worker: RemoteWorker): void {
-    void worker.dismiss('it was asked to leave');
+    void worker.dismiss({ reason: 'it was asked to leave', outcome: 'unfinished' });
     this.drop(worker, new WireError('it was asked to leave', 'nothing'));
   }
 
@@ -234,10 +234,10 @@ export class World implements Roster, Turning {
   }
 
   /** Says goodbye to everybody. */
-  async close(reason: string): Promise<void> {
+  async close(ending: RunEnding): Promise<void> {
     this.#closing = true;
     for (const { standing } of this.workers) standing.drain();
-    await Promise.all(this.workers.map((worker) => worker.dismiss(reason)));
+    await Promise.all(this.workers.map((worker) => worker.dismiss(ending)));
   }
 
   /** What follows from that which workers tell. */

@@ -199,6 +199,8 @@ export interface EndEvent extends WithFigures, Throughput, LossScale {
   seconds: number;
   /** Whether the run was asked to stop before its end. */
   interrupted: boolean;
+  /** Steps that are done, those before the run was resumed included. */
+  steps: number;
   /** Epochs that the run went through, and the one that was best; fewer than planned when it stopped early. */
   epochs: number;
   /** The best epoch by `training.monitor`, from 1; null where none has ended. */

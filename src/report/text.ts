@@ -165,7 +165,7 @@ function endBlock(
   width: number,
 ): string {
   const rows = courseRows(courses, width);
-  if (event.interrupted) rows.push(['interrupted', 'the model is that of the last finished step']);
+  if (event.interrupted) rows.push(['interrupted', interruptedText(event)]);
   if (event.stoppedEarly) {
     const best = event.bestEpoch === null ? 'none was the best' : `the best was ${grouped(event.bestEpoch)}`;
     rows.push(['stopped early', `after epoch ${grouped(event.epochs)}; ${best}`]);
@@ -189,6 +189,11 @@ function endBlock(
     Object.entries(figures).map(([name, figure]) => figureText(`${split} ${name}`, figure, metricText, width)),
   );
   return `\n${table(rows, colors, width)}${figures.join('')}parameters sha256: ${event.sha256}\n`;
+}
+
+function interruptedText({ steps }: EndEvent): string {
+  if (steps === 0) return 'before the first step: the model has its initial parameters';
+  return `the model is that of step ${grouped(steps)}, the last that was finished`;
 }
 
 function warningLine(message: string, colors: Colors): string {

@@ -7,7 +7,7 @@ import type { AllReducePlan } from '../reduce/plan.js';
 import type { ParameterRange } from '../reduce/shares.js';
 
 /** Raised by every change that an older program would not understand. */
-export const protocolVersion = 13;
+export const protocolVersion = 14;
 
 /** C → W, and listening peer → calling peer: the first message of a connection. */
 export interface Challenge {
@@ -222,14 +222,16 @@ export interface Pong {
   readonly clock: number;
 }
 
-/** C → W: nothing more to do: the run is over, or you were drained. */
+/** C → W: nothing more to do. */
 export interface Bye {
   readonly kind: 'bye';
   readonly reason: string;
+  /** A run that is unfinished can be gone on with: it was stopped, or only this worker has left it. */
+  readonly outcome: 'over' | 'failed' | 'unfinished';
 }
 
-/** The reason of a goodbye after a run that came to its end. */
-export const runIsOver = 'the run is over';
+/** How a worker's part in a run ends. */
+export type RunEnding = Omit<Bye, 'kind'>;
 
 export type Message =
   | Challenge

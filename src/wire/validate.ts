@@ -203,7 +203,7 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
   drain: {},
   ping: { time: finite },
   pong: { time: finite, clock: finite },
-  bye: { reason: prose },
+  bye: { reason: prose, outcome: oneOfWords('over', 'failed', 'unfinished') },
 };
 
 const kinds = new Map<string, Check>(

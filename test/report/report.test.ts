@@ -99,6 +99,7 @@ const END: RunEvent = {
   seconds: 137.34,
   examplesPerSecond: 4_360,
   interrupted: false,
+  steps: 96,
   epochs: 2,
   bestEpoch: 2,
   stoppedEarly: false,
@@ -149,7 +150,7 @@ parameters sha256: ${SHA}
     const end: RunEvent = { ...END, validation: null, test: null, best: null, weights, seconds: 1, tokensPerSecond };
     const interrupted = { interrupted: true, resume: 'runs/digits-1' };
     expect(reported(plainReporter, [{ ...end, ...interrupted }])).toBe(`
-  interrupted   the model is that of the last finished step
+  interrupted   the model is that of step 96, the last that was finished
   dense/kernel  2.0000
   dense/bias    -1.200e-6
   model         runs/digits-1/model/model.json
@@ -157,6 +158,9 @@ parameters sha256: ${SHA}
   speed         4,360 examples/s, 279,040 tokens/s
 parameters sha256: ${SHA}
 `);
+    expect(reported(plainReporter, [{ ...end, ...interrupted, steps: 0, epochs: 0 }])).toContain(
+      '\n  interrupted   before the first step: the model has its initial parameters\n',
+    );
   });
 
   it('prints an error with its remedy and code', () => {

@@ -140,6 +140,7 @@ const events: RunEvent[] = [
     examplesPerSecond: 1_234_567,
     tokensPerSecond: 123_456_789,
     interrupted: true,
+    steps: 1_500,
     epochs: 2,
     bestEpoch: 2,
     stoppedEarly: true,

@@ -47,7 +47,7 @@ const events: RunEvent[] = [
   },
   {
     ...{ event: 'end', validation: null, test: null, model: 'x', best: null, sha256: hex, seconds: 1e8, ...rates },
-    ...{ interrupted: false, epochs: n, bestEpoch: n, stoppedEarly: true, restored: true, resume: null },
+    ...{ interrupted: false, steps: n, epochs: n, bestEpoch: n, stoppedEarly: true, restored: true, resume: null },
     ...{ skippedSteps: n },
   },
 ];
@@ -93,7 +93,7 @@ it('in all that a worker tells', () => {
     { event: 'joined', url: 'x', id: 1, name: 'a', threads: n },
     { event: 'transfer', what: 'data', bytes: 0, total: 1e12 },
     { event: 'working', step: n },
-    { event: 'end', reason: 'x', steps: n, seconds: 1e8 },
+    { event: 'end', reason: 'x', outcome: 'over', steps: n, seconds: 1e8 },
   ];
   const text = told.map(workerLine).join('');
   expect(text).toContain('working from step 1,234,567');

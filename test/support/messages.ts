@@ -98,5 +98,5 @@ export const samples: { readonly [K in Message['kind']]: Extract<Message, { kind
   drain: { kind: 'drain' },
   ping: { kind: 'ping', time: 1.8e12 + 0.125 },
   pong: { kind: 'pong', time: 1.8e12, clock: 1.8e12 + 3 },
-  bye: { kind: 'bye', reason: 'the run is over' },
+  bye: { kind: 'bye', reason: 'the run is over', outcome: 'over' },
 };

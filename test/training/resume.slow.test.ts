@@ -144,7 +144,7 @@ it('Ctrl-C writes a checkpoint, names the command that goes on, and that ends as
   hold.release();
   const { code, stdout } = await life.finished;
   expect(code).toBe(130);
-  expect(stdout).toMatch(/\n {2}interrupted +the model is that of the last finished step\n/);
+  expect(stdout).toMatch(/\n {2}interrupted +the model is that of step \d+, the last that was finished\n/);
   const [, command] = /\ngo on with: npx lockstep (train --resume .+)\n$/.exec(stdout)!;
   // What the run keeps is not said again.
   expect(command).toBe(`train --resume ${join('runs', 'stopped-1')} --threads 2`);

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join as joined } from 'node:path';
 import { expect, it } from 'vitest';
+import { StepCount } from '../../src/pool/step-count.js';
 import type { Connection } from '../../src/wire/connection.js';
 import { encodeControl } from '../../src/wire/frame.js';
 import type { Message } from '../../src/wire/messages.js';
@@ -44,7 +45,7 @@ async function serving(cache = newFolder()) {
   peers.join(5, 10);
   const lost: number[] = [];
   const holdings = new Holdings(cache, 1e6, undefined, report);
-  const parts = { id: 5, name: 'w', threads: 1, holdings, peers, kept: {}, report };
+  const parts = { id: 5, name: 'w', threads: 1, holdings, peers, kept: {}, count: new StepCount(), report };
   const membership = new Membership(far, parts);
   const ended = membership.ended.catch((error: Error) => error);
   return { near, ended, failed: failed.promise, told, cache, lost };

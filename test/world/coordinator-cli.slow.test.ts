@@ -233,6 +233,28 @@ it('ends a run that diverges with exit code 1, and keeps the last good parameter
     expect(problem).toMatch(/the run diverged at step \d/);
     expect(remedy).toContain('last-good');
     expect(existsSync(join(cluster.run, 'last-good', 'model.json'))).toBe(true);
-    expect(await worker.ended).toBe(0);
+    expect(await worker.ended).toBe(1);
+    const told = (await worker.failure) as LockstepError;
+    expect([told.code, told.problem]).toEqual(['LOCKSTEP_RUN_FAILED', `the run has failed: ${problem}`]);
+    expect(worker.events.map(({ event }) => event)).not.toContain('end');
+  });
+});
+
+it('a worker and the coordinator count the same steps, whoever had a part in which', async () => {
+  await withCluster(async (cluster) => {
+    // Of two workers one has the only shard of a step, and the other one only keeps up.
+    const coordinator = cluster.host(
+      { ...config, training: { epochs: 1, batchSize: 32, shards: 1 } },
+      { minWorkers: 2 },
+    );
+    const url = await urlOf(coordinator);
+    const workers = [cluster.guest(url, 'a'), cluster.guest(url, 'b')];
+    expect(await Promise.all([coordinator, ...workers].map(({ ended }) => ended))).toEqual([0, 0, 0]);
+    const counted = eventOf(coordinator.events, 'summary').workers.map(({ name, steps }) => [name, steps]);
+    const told = workers.flatMap(({ name, events }) =>
+      events.flatMap((event) => (event.event === 'end' ? [[name, event.steps] as const] : [])),
+    );
+    expect(Object.fromEntries(counted)).toEqual({ coordinator: 0, ...Object.fromEntries(told) });
+    expect(told.reduce((sum, [, steps]) => sum + steps, 0)).toBe(9);
   });
 });

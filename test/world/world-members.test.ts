@@ -9,6 +9,8 @@ import { applied, commit, hasEnded, newWorld } from '../support/members.js';
 import { samples } from '../support/messages.js';
 import { settled } from '../support/rosters.js';
 
+const over = { reason: 'the run is over', outcome: 'over' } as const;
+
 describe('a worker that joins', () => {
   it('takes part once it is prepared and has the parameters of a whole step', async () => {
     const { world, own, synced, join, changes } = newWorld();
@@ -71,9 +73,9 @@ describe('a worker that joins', () => {
 describe('a worker that comes while the run ends', () => {
   it('is told so, and does not come again', async () => {
     const { world, admission, arrive, events } = newWorld();
-    admission.end('the run is over');
+    admission.end(over);
     const connection = arrive('late', { numerics: 'other bits' });
-    expect(connection.sent.slice(1)).toEqual([{ kind: 'bye', reason: 'the run is over' }]);
+    expect(connection.sent.slice(1)).toEqual([{ kind: 'bye', ...over }]);
     expect([connection.kinds[0], connection.ended]).toEqual(['welcome', 'closed']);
     expect([world.workers, events]).toEqual([[], []]);
   });
@@ -257,9 +259,9 @@ describe('a worker that is asked to leave', () => {
   it('hears goodbye when the run is over', async () => {
     const { world, member, join } = newWorld();
     const [a, b] = [await member('a'), join('b')];
-    await world.close('the run is over');
+    await world.close(over);
     for (const { connection } of [a, b]) {
-      expect(connection.sent.at(-1)).toEqual({ kind: 'bye', reason: 'the run is over' });
+      expect(connection.sent.at(-1)).toEqual({ kind: 'bye', ...over });
       expect(connection.ended).toBe('closed');
     }
   });

@@ -12,6 +12,7 @@ import { NeighbourChannel } from '../neighbour/neighbour-channel.js';
 import type { OpenChannel, Transport } from '../transport.js';
 import { WebSocketChannel } from './channel.js';
 import { socketOptions } from './socket-options.js';
+import { unreachableReason } from './unreachable.js';
 
 export const connect: Transport['connect'] = async (url, ca, signal, opened) => {
   const socket = new ws.WebSocket(url, {
@@ -67,8 +68,8 @@ function pinned(ca: string | undefined): object {
 /** Codes of Node and OpenSSL that say that the certificate is not the right one. */
 const untrusted = /CERT|SIGNATURE|ALTNAME/;
 
-function translated(error: NodeJS.ErrnoException, { host, protocol }: URL): LockstepError {
-  const reason = error.message || error.code || 'no reason given';
+function translated(error: NodeJS.ErrnoException, { host, hostname, protocol }: URL): LockstepError {
+  const reason = unreachableReason(error, host, hostname);
   if (untrusted.test(error.code ?? '')) {
     return new RefusedError(
       `the TLS certificate of ${host} is not trusted (${reason})`,

@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import { WireError } from '../../errors.js';
 import type { Transport } from '../transport.js';
+import { unreachableReason } from './unreachable.js';
 
 /** Milliseconds that the listener has to answer. */
 const patience = 10_000;
@@ -15,7 +16,7 @@ export const ownHost: Transport['ownHost'] = async ({ hostname, port, protocol }
       socket.once('connect', () => resolve(socket.localAddress!));
       const fail = (reason: string) =>
         reject(new WireError(`cannot connect to ${host}:${port} (${reason})`, 'check that it runs and can be reached'));
-      socket.once('error', ({ message }) => fail(message));
+      socket.once('error', (error) => fail(unreachableReason(error, host, `${host}:${port}`)));
       socket.once('timeout', () => fail('no answer'));
       signal.addEventListener('abort', () => fail('it was told to leave'), { once: true, signal: settled.signal });
     });
