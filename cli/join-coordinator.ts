@@ -18,10 +18,7 @@ import { inJob } from '../src/wire/mpi/mpi-library.js';
 import { hostAndPort } from '../src/wire/url.js';
 import type { JoinRequest } from './join-request.js';
 import { withMetrics } from './metrics.js';
-import { trainUntilInterrupted } from './running.js';
-
-/** What sysexits.h calls EX_TEMPFAIL: the same command, started again, goes on. */
-export const startAgain = 75;
+import { startAgain, trainUntilInterrupted } from './running.js';
 
 /**
  * Milliseconds that the other ranks have to be gone before rank 0 is. Where that fails, srun ends them by SIGTERM: of a process that is
@@ -138,6 +135,7 @@ class Leader {
       port: meeting.port,
       token: this.#token,
       minWorkers: size - 1,
+      minWorkersLater: 0,
       report: this.#report,
       goOn: this.#watch.goOn,
       arrival: { seconds: timeout, missed: (names: readonly string[]) => this.#missed(names) },

@@ -14,10 +14,9 @@ import { mpi, transportNamed } from '../src/wire/transports.js';
 import { urlTo } from '../src/wire/url.js';
 import { work } from '../worker/worker.js';
 import type { WorkerProgramEvent, WorkerReporter } from '../worker/worker-events.js';
-import { startAgain } from './join-coordinator.js';
 import type { JoinRequest } from './join-request.js';
 import { tellMistake } from './outcome.js';
-import { untilInterrupted } from './running.js';
+import { startAgain, untilInterrupted } from './running.js';
 import { workerLine } from './worker-text.js';
 
 /** Milliseconds between two looks for the coordinator's word, and for which an address of it is tried. */

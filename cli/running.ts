@@ -15,6 +15,9 @@ import { isGone, isTerminal } from './streams.js';
 /** Ctrl-C, the end that a system asks for, and that of a terminal or a remote session. */
 const endings: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
+/** What sysexits.h calls EX_TEMPFAIL: the same command can be started again, and then do what it could not. */
+export const startAgain = 75;
+
 /** What a shell reports of a process that a signal has ended. */
 const codeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
 

@@ -33,9 +33,11 @@ export interface WorldChoices {
    * goes on alone when they are gone.
    */
   readonly minWorkers?: number;
+  /** Those without which no later step begins; default: as told above. */
+  readonly minWorkersLater?: number;
   /** Admits machines whose arithmetic gives other bits; the run is not reproducible then. */
   readonly allowMixedNumerics?: boolean;
-  /** How long to wait for the first `minWorkers`, and what to throw then; no later step waits for workers. */
+  /** How long to wait for the first `minWorkers`, and what to throw then. */
   readonly arrival?: FirstWorkers;
   /** The job of a scheduler that it is the run of: its name is kept in the run's folder, and of its starts the newest has the run. */
   readonly job?: JobStart;
@@ -84,14 +86,14 @@ function run(
   checkScaling(config);
   const threads = options.threads === 0 ? 0 : threadsOf(options.threads);
   const minimum = minimumOf(options.minWorkers, threads);
-  const minimumLater = threads > 0 && (options.minWorkers === undefined || options.arrival) ? 0 : minimum;
+  const later = options.minWorkersLater ?? (threads > 0 && options.minWorkers === undefined ? 0 : minimum);
   const { host, port, token } = { ...defaultAddress, ...before, ...defined(options) };
   const { tls, trace, allowMixedNumerics = false, ledger = false } = options;
   const { transport = transportNamed(config.cluster.transport), arrival, job } = options;
   const start: StartTrainer = (poolOptions, parameters, unwritten, report, signal) =>
     startCluster(poolOptions, parameters, {
       threads,
-      workers: { first: minimum, later: minimumLater, arrival },
+      workers: { first: minimum, later, arrival },
       config: config.cluster,
       report,
       signal,

@@ -10,7 +10,9 @@ import type { RunEnding } from '../../src/wire/messages.js';
 export function endingOf(failure: unknown, signal: AbortSignal | undefined): RunEnding {
   if (failure instanceof LockstepError) {
     // Workers that were missing may come when the run is started again.
-    return { reason: asProse(failure.problem), outcome: failure instanceof WireError ? 'unfinished' : 'failed' };
+    if (failure instanceof WireError)
+      return { reason: asProse(`the run was given up: ${failure.problem}`), outcome: 'unfinished' };
+    return { reason: asProse(failure.problem), outcome: 'failed' };
   }
   if (signal?.aborted) return { reason: 'the run was stopped', outcome: 'unfinished' };
   if (failure === undefined) return { reason: 'the run is over', outcome: 'over' };

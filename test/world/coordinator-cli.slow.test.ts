@@ -258,3 +258,14 @@ it('a worker and the coordinator count the same steps, whoever had a part in whi
     expect(told.reduce((sum, [, steps]) => sum + steps, 0)).toBe(9);
   });
 });
+
+it('a coordinator that waits in vain ends with exit code 75, and can be started again', async () => {
+  const folder = newFolder();
+  const file = writeConfig(folder, 'digits', config);
+  const args = ['coordinator', file, '--port', '0', '--threads', '1', '--min-workers', '2', '--timeout', '1'];
+  const { code, stdout } = await lockstepServed([...args, '--json'], folder);
+  expect(code).toBe(75);
+  const told = JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as ErrorEvent;
+  expect(told).toMatchObject({ event: 'error', code: 'LOCKSTEP_WIRE' });
+  expect(told.message).toBe('0 of 2 workers take part after 1.0 s (--timeout)');
+});

@@ -70,6 +70,23 @@ describe('a worker that joins', () => {
   });
 });
 
+describe('the first workers', () => {
+  it('are waited for no longer than was said, and lost ones for ever', async () => {
+    const missed = (names: readonly string[]) => new WireError(`there are ${names.join()}`, 'wait longer');
+    const arrival = { seconds: 0.02, missed };
+    const { world, member } = newWorld({ workers: { first: 2, later: 2, arrival } });
+    await member('a');
+    await expect(world.enough()).rejects.toThrow('there are a');
+    const b = await member('b');
+    await world.enough();
+    world.lose(b.worker, 'it is gone');
+    const later = world.enough();
+    later.catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(await hasEnded(later)).toBe(false);
+  });
+});
+
 describe('a worker that comes while the run ends', () => {
   it('is told so, and does not come again', async () => {
     const { world, admission, arrive, events } = newWorld();
