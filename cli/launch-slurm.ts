@@ -10,6 +10,7 @@ import {
   checkConfig,
   joinArguments,
   type LaunchedFlags,
+  missingRun,
   nodeCount,
   oneLine,
   withLaunched,
@@ -57,6 +58,9 @@ async function runLaunchSlurm(
     const more = isOption ? [config, ...others] : others;
     const args = ['join', ...joinArguments(file, flags, command)];
     if (file !== undefined) await checkConfig(file, flags);
+    // All nodes share its folder, this one too.
+    const missing = missingRun(flags);
+    if (missing) throw missing;
     const name = basename(file ?? flags.resume!, extname(file ?? '')).replaceAll(/[^\w.-]/g, '_');
     const options = [
       ...(flags.time === undefined ? [] : [`--time=${flags.time}`]),

@@ -1,9 +1,7 @@
 /** `lockstep launch ssh`: a rank on each host of a file, by ssh. */
 import { randomInt } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { ConfigError } from '../src/errors.js';
-import { beside } from '../src/ground/near-path.js';
 import { printableLines } from '../src/ground/printable.js';
 import { shellWords } from '../src/ground/shell-words.js';
 import { parseHosts, type SshHost } from '../src/launch/hosts-file.js';
@@ -12,8 +10,9 @@ import { type SshRankOptions, sshArguments } from '../src/launch/ssh-rank.js';
 import { addressOf } from '../src/launch/ssh-settings.js';
 import { generateToken } from '../src/wire/handshake.js';
 import { hostAndPort } from '../src/wire/url.js';
+import { givenText } from './given-file.js';
 import { hostAndPortOf } from './join-request.js';
-import { checkConfig, joinArguments, type LaunchedFlags, withLaunched } from './launched-options.js';
+import { checkConfig, joinArguments, type LaunchedFlags, missingRun, withLaunched } from './launched-options.js';
 import { reportMistakes } from './outcome.js';
 import { untilInterrupted } from './running.js';
 
@@ -53,6 +52,9 @@ async function runLaunchSsh(hosts: string, file: string | undefined, flags: SshF
     const args = joinArguments(file, flags, command);
     if (file !== undefined) await checkConfig(file, flags);
     const ranks = await planned(readHosts(hosts), args, flags);
+    const missing = missingRun(flags);
+    // The first host may have what this machine has not.
+    if (missing) warn(`${missing.problem}; ${ranks[0].host.name} is to have it`);
     if (flags.dryRun) {
       const lines = ranks.map((rank) => shellWords(['ssh', ...sshArguments(rank, 'lockstep')]));
       process.stdout.write(printableLines(`${lines.join('\n')}\n`));
@@ -68,18 +70,8 @@ async function runLaunchSsh(hosts: string, file: string | undefined, flags: SshF
   });
 }
 
-function readHosts(file: string): SshHost[] {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new ConfigError(
-      `${file}: cannot be read (${(error as Error).message})`,
-      beside(file, 'give a file with a host a line'),
-    );
-  }
-  return parseHosts(text, file);
-}
+const readHosts = (file: string): SshHost[] =>
+  parseHosts(givenText(file, file, 'give a file with a host a line'), file);
 
 async function planned(hosts: readonly SshHost[], join: readonly string[], flags: SshFlags): Promise<SshRankOptions[]> {
   const { sshConfig: configFile, chdir: folder = process.cwd(), command = 'npx --no -- lockstep' } = flags;

@@ -4,6 +4,8 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { ConfigError } from '../src/errors.js';
+import { beside } from '../src/ground/near-path.js';
+import { configName, isRunFolder } from '../src/report/run-folder.js';
 import { givenWords } from './given-words.js';
 import { joinCommand } from './join.js';
 import type { JoinFlags } from './join-request.js';
@@ -70,6 +72,18 @@ export async function checkConfig(file: string, { chdir, set = [], seal }: Launc
   if (chdir !== undefined && !existsSync(path)) return;
   const { loadRunConfig } = await import('../src/config/load-config.js');
   loadRunConfig(chdir === undefined ? file : path, [...set, ...sealed({ seal })]);
+}
+
+/** What is wrong with the run to go on with, as far as this machine can see its folder. */
+export function missingRun({ resume, chdir }: LaunchedFlags): ConfigError | undefined {
+  if (resume === undefined || (chdir !== undefined && !existsSync(chdir))) return undefined;
+  const path = chdir === undefined ? resume : resolve(chdir, resume);
+  if (isRunFolder(path)) return undefined;
+  const what = existsSync(path) ? `it has no ${configName}` : 'no such folder';
+  return new ConfigError(
+    `--resume ${resume}: is no run here (${what})`,
+    beside(path, "name a run's folder, such as runs/digits-1"),
+  );
 }
 
 /** @throws ConfigError when it is no number of nodes */

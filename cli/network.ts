@@ -1,8 +1,7 @@
 /** Options of commands that listen or call: ports, and certificates in PEM. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { ConfigError } from '../src/errors.js';
-import { beside } from '../src/ground/near-path.js';
+import { givenText } from './given-file.js';
 import { wholeNumber } from './running.js';
 
 export const portNumber = (option: string, value: string): number =>
@@ -74,15 +73,7 @@ export function checkRankFiles({ tlsCa, ...files }: PairFlags & { readonly tlsCa
 
 /** The text of a PEM file. @throws ConfigError when there is none */
 function pem(option: string, file: string): string {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new ConfigError(
-      `${option} ${file}: cannot be read (${(error as Error).message})`,
-      beside(file, 'name a file in PEM'),
-    );
-  }
+  const text = givenText(`${option} ${file}`, file, 'name a file in PEM');
   if (text.includes('-----BEGIN ')) return text;
   throw new ConfigError(`${option} ${file}: is not in PEM`, 'convert it with openssl');
 }

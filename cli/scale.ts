@@ -1,5 +1,4 @@
 /** `lockstep scale`: how many workers are worth it, measured. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
@@ -21,6 +20,7 @@ import { type Kind, kinds, type Mode, parseReport, type ScaleReport, type ScaleR
 import { measureScale } from '../src/scale/scale.js';
 import { scaleDocument } from '../src/scale/scale-document.js';
 import { workersText } from '../src/scale/scale-text.js';
+import { givenText } from './given-file.js';
 import { reportMistakes } from './outcome.js';
 import { untilInterrupted, wholeNumber } from './running.js';
 import { type SharedFlags, withConfig, withShared } from './shared-options.js';
@@ -139,17 +139,8 @@ function choicesOf({ workers, mode, repeats, steps }: ScaleFlags) {
 }
 
 /** @throws ConfigError when the file cannot be read */
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code;
-    throw new ConfigError(
-      `--against ${file}: cannot be read (${reason})`,
-      'name the scale.json of an earlier measurement',
-    );
-  }
-}
+const textOf = (file: string): string =>
+  givenText(`--against ${file}`, file, 'name the scale.json of an earlier measurement');
 
 type ScaleLine =
   | { readonly event: 'warning'; readonly message: string }

@@ -1,4 +1,6 @@
 /** Trains a model on this machine, from the start or from a run's newest checkpoint. */
+import { isDeepStrictEqual } from 'node:util';
+import { clusterSchema } from '../../src/config/cluster.js';
 import { defineConfig } from '../../src/config/define.js';
 import type { RunConfigInput } from '../../src/config/input.js';
 import type { RunConfig } from '../../src/config/run-config.js';
@@ -63,7 +65,7 @@ export interface ResumeOptions extends RunOptions {
  */
 export async function train(config: RunConfigInput, options: TrainOptions = {}): Promise<EndEvent> {
   const checked = inStep(defineConfig(config));
-  return execute(checked, { ...options, threads: threadsOf(options.threads) }, poolStarter(options.trace));
+  return execute(checked, { ...options, threads: threadsOf(options.threads) }, poolStarter(checked, options.trace));
 }
 
 /**
@@ -76,7 +78,7 @@ export async function train(config: RunConfigInput, options: TrainOptions = {}):
 export async function resume(folder: string, options: ResumeOptions = {}): Promise<EndEvent> {
   const threads = threadsOf(options.threads);
   return resumeWith(folder, options.set ?? [], options.report, (config, resumption) =>
-    execute(inStep(config), { ...options, threads }, poolStarter(options.trace), resumption),
+    execute(inStep(config), { ...options, threads }, poolStarter(config, options.trace), resumption),
   );
 }
 
@@ -110,13 +112,25 @@ export async function resumeWith(
 
 /** The threads of this machine by themselves. */
 const poolStarter =
-  (trace: string | undefined): StartTrainer =>
+  ({ cluster }: RunConfig, trace: string | undefined): StartTrainer =>
   (options, parameters, unwritten, report) => {
+    tellOfCluster(cluster, report);
     tellOfUpdates(options, report);
     return trace === undefined
       ? ThreadPool.start(options, parameters)
       : startTraced(options, parameters, trace, unwritten);
   };
+
+/** Says which keys of a config that coordinators use too have no effect here. */
+function tellOfCluster(cluster: RunConfig['cluster'], report: Reporter): void {
+  const usual: Readonly<Record<string, unknown>> = clusterSchema.parse({});
+  const keys = Object.entries(cluster).flatMap(([key, value]) =>
+    isDeepStrictEqual(value, usual[key]) ? [] : `cluster.${key}`,
+  );
+  if (keys.length === 0) return;
+  const message = `${keys.join(', ')}: for runs over several processes (lockstep coordinator); on the threads of this one it has no effect`;
+  report({ event: 'warning', message });
+}
 
 /** Says once what steps cost where the optimizer is not one that a device computes. */
 function tellOfUpdates({ optimizer, engine }: Pick<TrainingOptions, 'optimizer' | 'engine'>, report: Reporter): void {

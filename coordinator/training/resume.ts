@@ -12,6 +12,7 @@ import type { Dataset } from '../../src/data/examples.js';
 import { type DataFingerprint, fingerprintOf } from '../../src/data/fingerprint.js';
 import { ConfigError, DataError, RunCompleteError } from '../../src/errors.js';
 import { firstFew } from '../../src/ground/first-few.js';
+import { beside } from '../../src/ground/near-path.js';
 import { commandLine } from '../../src/ground/shell-words.js';
 import { statusOf } from '../../src/ground/status.js';
 import { grouped } from '../../src/ground/units.js';
@@ -36,7 +37,7 @@ export const checkpointFolder = (run: string): string => join(run, 'checkpoints'
 export function checkRun(folder: string): void {
   if (isRunFolder(folder)) return;
   const what = statusOf(folder)?.isDirectory() ? `it has no ${configName}` : 'no such folder';
-  throw new ConfigError(`${folder}: is no run (${what})`, "name a run's folder, such as runs/digits-1");
+  throw new ConfigError(`${folder}: is no run (${what})`, beside(folder, "name a run's folder, such as runs/digits-1"));
 }
 
 /**

@@ -21,7 +21,7 @@ export function plainReporter(stream: NodeJS.WritableStream, now: () => number =
   const progress = (event: ProgressEvent) => {
     if (now() - spoke >= SILENCE) write(progressLine(event));
   };
-  const report = textReporter(pc.createColors(false), write, progress, () => terminalColumns(stream));
+  const report = textReporter(pc.createColors(false), write, progress, () => terminalColumns(stream), now);
   let timer: NodeJS.Timeout | undefined;
   return (event) => {
     if (event.event === 'phase' || endsPhase(event)) clearTimeout(timer);

@@ -18,27 +18,33 @@ import type {
 } from './events.js';
 import { figureText } from './figure-text.js';
 import { sparkline } from './sparkline.js';
+import type { WorldEvent } from './world-events.js';
 import { type Colors, table, worldText } from './world-text.js';
 
 /**
  * A report in words.
  * @param progress shows what changes with every step, each kind of stream in its own way
  * @param width columns that there are at this moment
+ * @param now the time in milliseconds, for tests
  */
 export function textReporter(
   colors: Colors,
   write: (text: string) => void,
   progress: (event: ProgressEvent) => void,
   width: () => number = () => Number.POSITIVE_INFINITY,
+  now: () => number = Date.now,
 ): Reporter {
   let epochs = 0;
   let headed = false;
-  let seen = '';
+  const workers = new HeldWorkers((event) => write(worldText(event, colors, width())), now);
   const courses = new Map<string, number[]>();
   let folder = '';
   return (given) => {
     // Of each step, and without a word of anybody's.
-    if (given.event === 'progress') return progress(given);
+    if (given.event === 'progress') {
+      workers.showAged();
+      return progress(given);
+    }
     // Lines of their own, which only some streams have.
     if (given.event === 'phase') return;
     const event = printableDeep(given);
@@ -49,6 +55,7 @@ export function textReporter(
       case 'columns':
         return write(columnsText(event, colors, width()));
       case 'epoch':
+        workers.show();
         for (const [name, value] of [['loss', event.loss] as const, ...validated(event)]) {
           courses.set(name, [...(courses.get(name) ?? []), value]);
         }
@@ -62,13 +69,8 @@ export function textReporter(
         return;
       case 'listening':
         return write(worldText(event, colors, width()));
-      case 'world': {
-        // Between epochs the table would hide their lines; who is on the way has a line already.
-        const now = event.workers.map(({ name, state }) => `${name} ${state}`).join();
-        if (now === seen || event.workers.some(({ state }) => state === 'joining')) return;
-        seen = now;
-        return write(worldText(event, colors, width()));
-      }
+      case 'world':
+        return workers.hold(event);
       case 'worker':
       case 'transfer':
       case 'waiting':
@@ -80,6 +82,41 @@ export function textReporter(
         return write(errorBlock(event, colors));
     }
   };
+}
+
+/** Milliseconds for which workers have to be the same before they are shown. */
+const moment = 1000;
+
+/** Who is there: several that come together are one table. */
+class HeldWorkers {
+  readonly #write: (event: WorldEvent) => void;
+  readonly #now: () => number;
+  #seen = '';
+  #held: WorldEvent | undefined;
+  #since = 0;
+
+  constructor(write: (event: WorldEvent) => void, now: () => number) {
+    this.#write = write;
+    this.#now = now;
+  }
+
+  hold(event: WorldEvent): void {
+    // Between epochs the table would hide their lines; who is on the way has a line already.
+    const states = event.workers.map(({ name, state }) => `${name} ${state}`).join();
+    if (states === this.#seen || event.workers.some(({ state }) => state === 'joining')) return;
+    this.#seen = states;
+    this.#held = event;
+    this.#since = this.#now();
+  }
+
+  showAged(): void {
+    if (this.#now() - this.#since >= moment) this.show();
+  }
+
+  show(): void {
+    if (this.#held) this.#write(this.#held);
+    this.#held = undefined;
+  }
 }
 
 function startBlock(run: StartEvent, colors: Colors, width: number): string {

@@ -100,6 +100,11 @@ const events: RunEvent[] = [
   { event: 'waiting', step: 1, present: 1, minimum: 2, away: [evil] } as unknown as RunEvent,
 ];
 
+const epoch: RunEvent = {
+  ...{ event: 'epoch', epoch: 1, step: 1, loss: 1, validation: null },
+  ...{ seconds: 1, examplesPerSecond: 1, best: false },
+};
+
 it.each(events.map((event) => [event.event, event] as const))('an event of kind %s', (_, event) => {
   let text = '';
   const stream = new Writable({
@@ -108,7 +113,10 @@ it.each(events.map((event) => [event.event, event] as const))('an event of kind 
       done();
     },
   });
-  plainReporter(stream)(event);
+  const report = plainReporter(stream);
+  report(event);
+  // Workers are shown once something else has come.
+  if (event.event === 'world') report(epoch);
   expect(text).not.toMatch(raw);
   expect(text).toContain('\\x1b');
   expect(text).not.toMatch(/^aa|^a$/m);

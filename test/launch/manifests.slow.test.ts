@@ -1,6 +1,6 @@
 /** `lockstep launch kubernetes`: manifests that the published schemas take, and pods that train under the variables which controllers set. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
@@ -163,7 +163,7 @@ it('what cannot be a manifest is refused', async () => {
   expect(await refused('--name', 'My_Run')).toContain('--name My_Run: is no name that Kubernetes has for it');
   expect(await refused('--tls-key', 'key.pem')).toContain('--tls-cert is missing');
   expect(await refused('--tls-ca', 'ca.pem')).toContain('--tls-ca without a certificate has no use');
-  expect(await refused(...tls)).toContain('--tls-cert cert.pem: cannot be read');
+  expect(await refused(...tls)).toContain('--tls-cert cert.pem: no such file');
   expect(await refused('--memory', 'much')).toContain('--memory much: is no amount');
   expect(await refused('--out', 'x')).toContain('--out x: runs are below /runs');
   expect(await refused('--nodes', '0')).toContain('--nodes 0 is not a whole number from 1 to 4096');
@@ -185,6 +185,37 @@ it.each([
   };
   expect(await refused('runn.yaml')).toContain('runn.yaml: no such file\nremedy: did you mean run.yaml?');
   expect(await refused('run.yaml', '--set', 'training.epochs=0')).toContain('training.epochs: 0 is not a whole number');
+});
+
+it.each([
+  ['ssh', 'hosts.txt'],
+  ['slurm', '--nodes', '2'],
+])('launch %s looks for the run to go on with', async (kind, ...args) => {
+  const folder = newFolder();
+  writeFileSync(join(folder, 'hosts.txt'), 'localhost\n');
+  mkdirSync(join(folder, 'runs', 'digits-1'), { recursive: true });
+  writeFileSync(join(folder, 'runs', 'digits-1', 'config.yaml'), '');
+  const launch = (run: string) => lockstepServed(['launch', kind, ...args, '--resume', run, '--dry-run'], folder);
+  const found = await launch('runs/digits-1');
+  expect([found.code, found.stderr]).toEqual([0, '']);
+  const missing = await launch('runs/digts-1');
+  expect(missing.stderr).toContain('--resume runs/digts-1: is no run here (no such folder)');
+  // Over ssh, the first host may have it.
+  expect(missing.code).toBe(kind === 'ssh' ? 0 : 2);
+  if (kind === 'slurm') expect(missing.stderr).toContain(`did you mean ${join('runs', 'digits-1')}?`);
+});
+
+it('a file of hosts that is missing is said as other missing files are', async () => {
+  const folder = newFolder();
+  writeFileSync(join(folder, 'hosts.txt'), 'localhost\n');
+  writeConfig(folder, 'run', config);
+  const launch = (hosts: string) => lockstepServed(['launch', 'ssh', hosts, 'run.yaml', '--dry-run'], folder);
+  const { code, stderr } = await launch('host.txt');
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringMatching(/^error: host.txt: no such file\nremedy: did you mean hosts.txt\?/),
+  ]);
+  expect((await launch('.')).stderr).toMatch(/^error: .: is a folder\nremedy: give a file with a host a line/);
 });
 
 it('the image and the Compose file agree with each other and with the commands', () => {

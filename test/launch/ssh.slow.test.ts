@@ -96,7 +96,7 @@ ssh.it(
     const [one, other, third] = await Promise.all([refused, unknown, bare].map(({ running }) => running.finished));
     expect([one.code, other.code, third.code]).toEqual([1, 127, 2]);
     expect(third.stderr).toMatch(/^warning: rank [01] \([ab]\): exit code 2$/m);
-    expect(third.stderr).toMatch(/^[ab]: \S+: error: --tls-cert none.pem: cannot be read/m);
+    expect(third.stderr).toMatch(/^[ab]: \S+: error: --tls-cert none.pem: no such file/m);
     expect(one.stderr).toMatch(/^warning: rank 1 \(refused\): ssh does not get there: .*refused/m);
     expect(other.stderr).toMatch(/^warning: rank [01] \([ab]\): there is no such command \(exit code 127\)/m);
     await eventually('all ranks have ended', () => [refused, unknown, bare].every(({ isGone }) => isGone()));

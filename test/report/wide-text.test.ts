@@ -205,13 +205,17 @@ describe('names that are longer than a terminal is wide', () => {
       const write = (part: string) => {
         text += wrapLines(part, columns);
       };
+      let time = 0;
       const report = textReporter(
         colors,
         write,
         () => {},
         () => columns,
+        () => (time += 60_000),
       );
       report({ event, ...told[event] } as unknown as RunEvent);
+      // Workers are shown once nobody else has come for a moment.
+      report({ event: 'progress' } as RunEvent);
       return text;
     };
     const texts = (columns = Number.POSITIVE_INFINITY): Record<string, string> => ({
