@@ -137,7 +137,7 @@ describe('bad input is refused before anything runs', () => {
     [['--workers', '2,1,2'], /names one twice/],
     [['--workers', '1,2', '--repeats', '0'], /--repeats 0 is not/],
     [['--workers', '1,2', '--steps', '12'], /--steps 12 is not a whole number from 20/],
-    [['--workers', '1,2', '--against', 'nowhere.json'], /--against nowhere.json: cannot be read \(ENOENT\)/],
+    [['--workers', '1,2', '--against', 'nowhere.json'], /--against nowhere.json: no such file/],
     [['--workers', '1,2', '--against', file], /is no report of lockstep scale/],
     [['--workers', '1,2', '--project', 'workers=8'], /bandwidth is missing/],
     [['--workers', '2', '--project', 'workers=8,bandwidth=1Gbps,latency=1ms'], /use two numbers of workers/],

@@ -298,7 +298,7 @@ skipIf(!hasOpenssl && 'there is no openssl to make certificates with').describe(
         /is not the key of the certificate --tls-cert/,
       ],
       [['--tls-cert', path('worker.cert')], /--tls-key is missing/],
-      [['--tls-cert', path('folder'), '--tls-key', path('worker.key')], /cannot be read/],
+      [['--tls-cert', path('folder'), '--tls-key', path('worker.key')], /is a folder/],
       [['--tls-cert', file, '--tls-key', path('worker.key')], /is not in PEM/],
     ];
     const out = join(pems, 'runs');

@@ -104,7 +104,8 @@ it('tells everything as JSON, keeps a ledger and writes a trace', async () => {
     }
     for (const { events, name } of workers) {
       expect(eventOf(events as never, 'joined' as never)).toMatchObject({ name, threads: 1, url });
-      expect(events.at(-1)).toMatchObject({ event: 'end', reason: 'the run is over', steps: 18 });
+      const { steps } = others.find((other) => other.name === name)!;
+      expect(events.at(-1)).toMatchObject({ event: 'end', reason: 'the run is over', steps });
     }
 
     await checkLedger(cluster.run, 18);
@@ -164,11 +165,7 @@ describe('bad input', () => {
     ['a port that is none', coordinator('--port', '70000'), '--port 70000 is not a whole number from 0 to 65535'],
     ['nobody who computes', coordinator('--min-workers', '0', '--threads', '0'), 'nobody would compute'],
     ['a certificate without key', coordinator('--tls-cert', 'x.pem'), '--tls-key is missing'],
-    [
-      'a certificate that is not there',
-      coordinator('--tls-cert', 'x', '--tls-key', 'x'),
-      '--tls-cert x: cannot be read',
-    ],
+    ['a certificate that is not there', coordinator('--tls-cert', 'x', '--tls-key', 'x'), '--tls-cert x: no such file'],
     ['an engine that workers cannot be sent', coordinator('--set', 'engine=tfjs', '--set', 'backend=cpu'), 'engine'],
     ['a precision that is none', coordinator('--set', 'cluster.precision=float8'), 'cluster.precision'],
     [
@@ -190,7 +187,7 @@ describe('bad input', () => {
     [
       'an authority that is not there',
       worker('wss://127.0.0.1:1', '--tls-ca', 'ca.pem'),
-      '--tls-ca ca.pem: cannot be read',
+      '--tls-ca ca.pem: no such file',
     ],
   ];
 

@@ -69,16 +69,15 @@ function pinned(ca: string | undefined): object {
 const untrusted = /CERT|SIGNATURE|ALTNAME/;
 
 function translated(error: NodeJS.ErrnoException, { host, hostname, protocol }: URL): LockstepError {
-  const reason = unreachableReason(error, host, hostname);
   if (untrusted.test(error.code ?? '')) {
     return new RefusedError(
-      `the TLS certificate of ${host} is not trusted (${reason})`,
+      `the TLS certificate of ${host} is not trusted (${error.message || error.code})`,
       'give the certificate that the coordinator uses, or its CA, with --tls-ca',
     );
   }
   const other = protocol === 'ws:' ? 'wss:// if it uses TLS' : 'ws:// if it does not use TLS';
   return new WireError(
-    `cannot connect to ${host} (${reason})`,
+    `cannot connect to ${host} (${unreachableReason(error, host, hostname)})`,
     `check that it runs and can be reached, or connect with ${other}`,
   );
 }
