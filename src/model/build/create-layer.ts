@@ -9,6 +9,7 @@ import { attempt } from './attempt.js';
 import { checkActivation, knownActivation } from './choices.js';
 import type { DataShape, InputShape } from './data-shape.js';
 import { entryNames, type LayerOptions } from './expanded-layers.js';
+import { checkRequired } from './required-options.js';
 
 type Layer = tfl.layers.Layer;
 type Factory = (options: LayerOptions) => Layer;
@@ -61,6 +62,7 @@ export function createLayer(kind: string, options: LayerOptions, words: Words, w
   const factory = factories[name] as Factory;
   // They know activations of their own, and check them.
   const isOwn = name in ownLayers;
+  if (!isOwn) checkRequired(name, options, where);
   const nested = (entry: unknown): unknown => {
     if (Array.isArray(entry)) return entry.map(nested);
     const [[name, inner]] = Object.entries(entry as LayerConfig) as [[string, LayerOptions | null]];
