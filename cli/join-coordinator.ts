@@ -1,5 +1,5 @@
 /** Rank 0 of `lockstep join`: a coordinator that the other ranks find, and that goes on with the run of its job where there is one. */
-import { rmdirSync } from 'node:fs';
+import { existsSync, rmdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { strangerTold } from '../coordinator/world/admission.js';
@@ -72,8 +72,7 @@ class Leader {
     const { job, folder } = this.#request.meeting;
     if (job === undefined) return this.#announced(undefined, this.#watch.signal);
     const start: JobStart = { job, restarts: this.#launch.restarts };
-    makeJobFolder(folder!);
-    const lock = await this.#whenFree(() => lockRun(folder!, start));
+    const lock = await this.#whenFree(() => lockJob(folder!, start));
     const superseded = new AbortController();
     lock.onLoss = () => superseded.abort();
     try {
@@ -205,6 +204,18 @@ class Leader {
         if (!isTold) report({ event: 'warning', message: `${error.problem}: this one waits for its end` });
         await sleep(1000, undefined, { signal }).catch(() => signal.throwIfAborted());
       }
+    }
+  }
+}
+
+/** An earlier start that ends meanwhile takes away the folder that both have made. */
+function lockJob(folder: string, start: JobStart): RunLock {
+  for (;;) {
+    makeJobFolder(folder);
+    try {
+      return lockRun(folder, start);
+    } catch (error) {
+      if (existsSync(folder)) throw error;
     }
   }
 }

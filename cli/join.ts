@@ -54,5 +54,11 @@ async function runJoin(file: string | undefined, flags: JoinFlags, command: Comm
     const { joinAsWorker } = await import('./join-worker.js');
     await joinAsWorker(launch, request);
   }
-  leaveMpi();
+  leaveMpi(launch.rank === 0 ? tellLate : undefined);
 }
+
+/** The launcher may end the ranks that are left, and say that the job has failed. */
+const tellLate = (seconds: number): void =>
+  void process.stderr.write(
+    `warning: a rank has not come to the end of the MPI job within ${seconds} s: rank 0, whose run is over, ends without it\n`,
+  );

@@ -10,8 +10,8 @@ export interface ListenAddress {
   readonly host: string;
   readonly port: number;
   readonly token?: string;
-  /** The job of a scheduler that it is the run of. */
-  readonly job?: string;
+  /** The jobs of schedulers that have begun it, or gone on with it. */
+  readonly jobs?: readonly string[];
 }
 
 export const addressFile = (folder: string): string => join(folder, 'coordinator.json');
@@ -19,7 +19,7 @@ const schema = z.strictObject({
   host: z.string(),
   port: z.int().min(0).max(65535),
   token: z.string(),
-  job: z.string().optional(),
+  jobs: z.array(z.string()).optional(),
 });
 
 /** Readable by the user alone: it holds the token. @throws OutputError when it cannot be written */
@@ -38,7 +38,7 @@ export function runOfJob(runs: string, job: string): string | undefined {
   if (!existsSync(runs)) return undefined;
   const found = readdirSync(runs)
     .map((name) => join(runs, name))
-    .filter((folder) => jobOfRun(folder) === job)
+    .filter((folder) => jobsOfRun(folder).includes(job))
     .sort((one, other) => numberOf(other) - numberOf(one));
   return found[0];
 }
@@ -48,12 +48,12 @@ function numberOf(folder: string): number {
   return Number(/\d+$/.exec(folder)?.[0] ?? 0);
 }
 
-/** Undefined also where another user's run, or another version's, cannot be read: it is not the one that is looked for. */
-function jobOfRun(folder: string): string | undefined {
+/** None also where another user's run, or another version's, cannot be read: it is not the one that is looked for. */
+function jobsOfRun(folder: string): readonly string[] {
   try {
-    return readAddress(folder)?.job;
+    return readAddress(folder)?.jobs ?? [];
   } catch (error) {
-    if (error instanceof LockstepError) return undefined;
+    if (error instanceof LockstepError) return [];
     throw error;
   }
 }

@@ -111,8 +111,10 @@ function run(
       },
     });
   let listening: ListenAddress | undefined;
+  // A job that began the run finds it again, whatever has gone on with it in between.
+  const jobs = [...new Set([...(before?.jobs ?? []), ...(job ? [job.job] : [])])];
   const remember = (folder: string, unwritten: Unwritten) => {
-    if (listening) remembered(folder, { ...listening, job: job?.job }, unwritten);
+    if (listening) remembered(folder, { ...listening, jobs }, unwritten);
   };
   return execute(config, { ...options, threads, opened: remember }, start, resumption);
 }

@@ -54,7 +54,7 @@ export interface ClusterChoices {
   readonly unwritten: Unwritten;
   readonly allowMixedNumerics: boolean;
   /** Told where it listens. */
-  readonly started: (address: Required<Omit<ListenAddress, 'job'>>) => void;
+  readonly started: (address: Required<Omit<ListenAddress, 'jobs'>>) => void;
 }
 
 /**

@@ -124,6 +124,38 @@ it('of two starts of a job the newer one takes the run over, and the older one l
   expect([again.code, again.stdout.includes('this job has nothing left to do')]).toEqual([0, true]);
 });
 
+it('a start that comes before the earlier one has ended waits for it, and goes on', async () => {
+  const { folder, rank } = newJob(long);
+  const told = ['--job', 'a', '--rank', '0', '--size', '1', '--timeout', '40'];
+  const hold = held('1/3', '2/3');
+  const first = rank(told, hold.env);
+  await first.says('1/3');
+  const second = rank(told);
+  await second.says('this one waits for its end');
+  first.process.kill('SIGTERM');
+  hold.release();
+  hold.release();
+  expect((await first.finished).code).toBe(75);
+  const { code, stdout } = await second.finished;
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/resumed +after step \d+/);
+  expect(stdout).toContain(`parameters sha256: ${hashOfLong}`);
+  expect(readdirSync(join(folder, 'runs'))).toEqual(['job-1']);
+});
+
+it.each(['join', 'coordinator'])('a job finds the run again that %s has gone on with by hand', async (command) => {
+  const { folder, served } = newJob(long);
+  const told = ['--job', 'a', '--rank', '0', '--size', '1', '--steps', '10'];
+  const begun = await served(told);
+  expect([begun.code, begun.stdout.includes('resumed')]).toEqual([0, false]);
+  const run = join('runs', 'job-1');
+  const rank = command === 'join' ? told.slice(0, 6) : ['--port', '0', '--min-workers', '0'];
+  const byHand = [command, '--resume', run, '--threads', '1', '--steps', '10', ...rank];
+  expect((await lockstepServed(byHand, folder, none)).stdout).toMatch(/resumed +after step 10\b/);
+  expect((await served(told)).stdout).toMatch(/resumed +after step 20\b/);
+  expect(readdirSync(join(folder, 'runs'))).toEqual(['job-1']);
+});
+
 skipIf(!hasOpenssl && 'encrypted ranks: needs openssl').it(
   'ranks with a certificate say nothing that others could read, and trust that certificate alone',
   async () => {

@@ -91,6 +91,19 @@ mpi.it.each(['star', 'mpi'])('a rank that is killed is named, and the run goes o
   if (allReduce === 'star') expect(again.stdout).toContain(`parameters sha256: ${hashOfLong}`);
 });
 
+mpi.it('a rank that hangs keeps neither the run from its end nor the job', async () => {
+  const folder = newFolder();
+  const sums = ['cluster.transport=mpi', 'cluster.silence=1'].flatMap((value) => ['--set', value]);
+  const job = mpirun(folder, [writeConfig(folder, 'run', long), ...sums], rests);
+  await job.says('1/20');
+  killRank(job.process, 1, 'SIGSTOP');
+  const { code, stdout, stderr } = await job.finished;
+  expect(stdout).toContain(`parameters sha256: ${hashOfLong}`);
+  expect(stderr).toContain('a rank has not come to the end of the MPI job within 10 s');
+  // Which is what mpirun makes of a rank that it has to end.
+  expect(code).not.toBe(0);
+});
+
 mpi.it('of a rank 0 that is killed nothing is left but its run', async () => {
   const folder = newFolder();
   const job = mpirun(folder, [writeConfig(folder, 'run', long)], rests);

@@ -53,10 +53,10 @@ const settings = {
 /** Variables for a job that a test starts. */
 export const mpiJobEnv = (): NodeJS.ProcessEnv => ({ ...jobless(), ...settings });
 
-/** Ends a rank as a crash does. @param mpirun that has started it, by itself or by a program of its own */
-export function killRank(mpirun: ChildProcess, rank: number): void {
+/** Ends a rank as a crash does, or has it hang. @param mpirun that has started it, by itself or by a program of its own */
+export function killRank(mpirun: ChildProcess, rank: number, signal: 'SIGKILL' | 'SIGSTOP' = 'SIGKILL'): void {
   const isIt = (pid: number) => readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`OMPI_COMM_WORLD_RANK=${rank}\0`);
-  process.kill(startedBy(mpirun.pid!).find(isIt)!, 'SIGKILL');
+  process.kill(startedBy(mpirun.pid!).find(isIt)!, signal);
 }
 
 /** Makes this process a job by itself, once a line over MPI is opened. */

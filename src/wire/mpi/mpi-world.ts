@@ -141,9 +141,22 @@ export function mpiWorld(): Promise<MpiWorld> {
   return joined;
 }
 
-/** For a process that has nothing left to do: one that died before all had met never comes, and the others would wait for it. */
-export function leaveMpi(): void {
-  if (joined && !here && outlivesRanks()) leaveWithout(mpiLibrary(), Number(process.exitCode ?? 0));
+/** Milliseconds that the others have to be done, too, once the run is over. */
+const farewell = 10_000;
+
+/**
+ * For a process that has nothing left to do but to meet the others once more. One that died before all had met never comes, and the others
+ * would wait for it.
+ * @param late where the run of all is over, as by rank 0, which then waits for so many seconds, or until SIGTERM, at most: told before it
+ *   ends without one that hangs. Others wait for rank 0, or until the launcher ends them: it takes one that does not for failed
+ */
+export function leaveMpi(late?: (seconds: number) => void): void {
+  if (!joined) return;
+  const leave = () => leaveWithout(mpiLibrary(), Number(process.exitCode ?? 0));
+  if (!here && outlivesRanks()) leave();
+  if (!here || !late) return;
+  process.once('SIGTERM', leave);
+  setTimeout(() => [late(farewell / 1000), leave()], farewell).unref();
 }
 
 /**
