@@ -31,11 +31,11 @@ export function exportCommand(): Command {
 Formats:
   tfjs         a folder for tf.loadLayersModel: model.json, weights.bin, and encoding.json on how to read its inputs
   onnx         one file, opset 17; input "input" and output "output" are float32, the input in the model's own units:
-               for images pixels / 255 as [batch, height, width, channels]; metadata: encoding, classes
+               for images pixels / 255 as [batch, height, width, channels]; metadata: encoding, classes.
                several inputs and outputs have the names of the config's; of sequences of unequal length there is a
-               second input NAME_mask, 1 for each place that is there and 0 for what fills them up
-               where targets were standardized, outputs are; encoding holds targetScaling: output * deviation + mean
-               where a threshold or a calibration was fitted, also "probabilities", float32, and "label", the index as int64
+               second input NAME_mask, 1 for each place that is there and 0 for what fills them up.
+               where targets were standardized, outputs are; encoding holds targetScaling: output * deviation + mean.
+               where a threshold or a calibration was fitted, also "probabilities", float32, and "label", the index as int64.
   safetensors  the weights by their names, in the shapes that tfjs has
 
 Examples:

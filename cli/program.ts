@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { ownVersion } from '../src/ground/own-version.js';
 import { printableLines } from '../src/ground/printable.js';
-import { terminalColumns, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapHelp, wrapLines } from '../src/report/wrap.js';
 
 /** Only the command that is asked for is loaded; for help, all of them. */
 export const loaders: Readonly<Record<string, () => Promise<Command>>> = {
@@ -36,8 +36,10 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     .version(ownVersion)
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => process.stdout.write(wrapLines(text, terminalColumns(process.stdout))),
-      writeErr: (text) => process.stderr.write(wrapLines(printableLines(text), terminalColumns(process.stderr))),
+      getOutHelpWidth: () => helpColumns(process.stdout),
+      getErrHelpWidth: () => helpColumns(process.stderr),
+      writeOut: (text) => process.stdout.write(wrapHelp(text, terminalColumns(process.stdout))),
+      writeErr: (text) => process.stderr.write(wrapHelp(printableLines(text), terminalColumns(process.stderr))),
     })
     .showHelpAfterError('(npx lockstep --help shows the commands, npx lockstep train --help the options of one)');
   const name = args[0] ?? '';
@@ -55,6 +57,12 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     // commander has printed what is wrong; help and version are no errors.
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   }
+}
+
+/** As wide as options are shown; 80, commander's own, where lines may have any length. */
+function helpColumns(stream: NodeJS.WriteStream): number {
+  const columns = terminalColumns(stream);
+  return columns === Number.POSITIVE_INFINITY ? 80 : columns;
 }
 
 /** Keys of configs are no options, but some are looked for among them. */

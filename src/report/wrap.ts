@@ -32,6 +32,18 @@ export function wrapLines(text: string, columns: number): string {
     .join('\n');
 }
 
+/**
+ * A command's help: options are broken by commander, for so many columns. Where its paragraphs were broken for more, they are put
+ * together first, up to the end of a sentence.
+ */
+export function wrapHelp(text: string, columns: number): string {
+  const paragraphs = /^\S.*(?:\n\S.*)+|^ {2}\S.*(?:\n {8,}\S.*)+/gm;
+  const whole = text.replaceAll(paragraphs, (lines) =>
+    lines.split('\n').some((line) => displayWidth(line) > columns) ? lines.replaceAll(/(?<![.:])\n */g, ' ') : lines,
+  );
+  return wrapLines(whole, columns);
+}
+
 function wrapLine(line: string, columns: number): string {
   if (displayWidth(line) <= columns) return line;
   if (command.test(line)) return wrapCommand(line, columns);
