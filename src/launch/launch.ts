@@ -18,8 +18,6 @@ export interface Launch extends Found {
   readonly host: string;
 }
 
-const most = 4096;
-
 /**
  * @param hostname of this machine
  * @throws ConfigError when nothing says which rank this is, or what is said is contradictory
@@ -34,9 +32,9 @@ export function findLaunch(env: Environment, flags: LaunchFlags, hostname: strin
       'give --size, the number of ranks',
     );
   }
-  if (size < 1 || size > most || rank >= size) {
+  if (rank >= size) {
     throw new ConfigError(
-      `rank ${rank} of ${size} (${found.by}): ranks are 0 to size - 1, and there are 1 to ${most}`,
+      `rank ${rank} of ${size} (${found.by}): ranks count from 0 to size - 1`,
       'correct --rank and --size, or what started this',
     );
   }

@@ -1,7 +1,15 @@
 /** Who may have started a rank of a job, and what the environment says of it: one function a launcher. */
 import { ConfigError } from '../errors.js';
 import { expandNodeList, expandTaskCounts } from './node-list.js';
-import { agreed, type Environment, variableOf, wholeOf } from './variables.js';
+import {
+  agreed,
+  countVariable,
+  type Environment,
+  portVariable,
+  rankVariable,
+  sizeVariable,
+  variableOf,
+} from './variables.js';
 
 /** What a launcher says; what it does not say is undefined. */
 export interface Found {
@@ -29,23 +37,47 @@ export interface Found {
 }
 
 /**
- * Those who start ranks inside of what others have allocated come first: `mpirun` in a job of Slurm leaves Slurm's own variables as they
- * were for the program that it used to get to the node.
+ * Those who start ranks inside of what others have allocated come first, and their variables alone are compared: `mpirun` in a job of Slurm,
+ * and torchrun in a pod, leave the variables of the outer one as they were for the program that started the ranks of its node.
  */
-export const launchers: readonly ((env: Environment) => Found | undefined)[] = [openMpi, pmi, slurm, kubernetes, torch];
+export const launchers: readonly ((env: Environment) => Found | undefined)[] = [
+  torchrun,
+  openMpi,
+  pmi,
+  slurm,
+  kubernetes,
+  torch,
+];
+
+/** Starts the ranks of a node, of which it is often the one process that another launcher has started. */
+function torchrun(env: Environment): Found | undefined {
+  const run = variableOf(env, 'TORCHELASTIC_RUN_ID');
+  if (run === undefined || variableOf(env, 'RANK') === undefined) return undefined;
+  const [host, port] = [variableOf(env, 'MASTER_ADDR'), portVariable(env, 'MASTER_PORT')];
+  // Its agent listens on the port that it names (torch.distributed.elastic, TORCHELASTIC_USE_AGENT_STORE).
+  const isTaken = variableOf(env, 'TORCHELASTIC_USE_AGENT_STORE') === 'True';
+  return {
+    by: 'torchrun',
+    ...ranksOfTorch(env),
+    coordinator: host === undefined ? undefined : { host, port: isTaken ? undefined : port },
+    ...allocation(env),
+    session: `torch-${run}-${host}-${port}`,
+    endsAsOne: false,
+  };
+}
 
 function openMpi(env: Environment): Found | undefined {
-  const rank = wholeOf(env, 'OMPI_COMM_WORLD_RANK');
+  const rank = rankVariable(env, 'OMPI_COMM_WORLD_RANK');
   if (rank === undefined) return undefined;
-  const size = wholeOf(env, 'OMPI_COMM_WORLD_SIZE');
+  const size = sizeVariable(env, 'OMPI_COMM_WORLD_SIZE');
   const session = variableOf(env, 'PMIX_NAMESPACE') ?? variableOf(env, 'OMPI_MCA_ess_base_jobid');
   return {
     by: 'Open MPI',
-    rank: agreed({ OMPI_COMM_WORLD_RANK: rank, PMIX_RANK: wholeOf(env, 'PMIX_RANK') }),
+    rank: agreed({ OMPI_COMM_WORLD_RANK: rank, PMIX_RANK: rankVariable(env, 'PMIX_RANK') }),
     size,
     host: variableOf(env, 'PMIX_HOSTNAME'),
     session: session && `mpi-${session}`,
-    neighbours: wholeOf(env, 'OMPI_COMM_WORLD_LOCAL_SIZE'),
+    neighbours: countVariable(env, 'OMPI_COMM_WORLD_LOCAL_SIZE'),
     ...allocation(env),
     endsAsOne: true,
   };
@@ -53,15 +85,15 @@ function openMpi(env: Environment): Found | undefined {
 
 /** MPICH, Intel MPI and others of its kin, and `srun --mpi=pmi2`. */
 function pmi(env: Environment): Found | undefined {
-  const rank = wholeOf(env, 'PMI_RANK');
+  const rank = rankVariable(env, 'PMI_RANK');
   if (rank === undefined) return undefined;
   const session = variableOf(env, 'PMI_JOBID');
   return {
     by: 'PMI',
     rank,
-    size: wholeOf(env, 'PMI_SIZE'),
+    size: sizeVariable(env, 'PMI_SIZE'),
     session: session && `pmi-${session}`,
-    neighbours: wholeOf(env, 'MPI_LOCALNRANKS'),
+    neighbours: countVariable(env, 'MPI_LOCALNRANKS'),
     ...allocation(env),
     endsAsOne: true,
   };
@@ -74,7 +106,7 @@ function allocation(env: Environment): Pick<Found, 'job' | 'restarts'> {
   const cluster = variableOf(env, 'SLURM_CLUSTER_NAME');
   return {
     job: `slurm-${cluster === undefined ? '' : `${cluster}-`}${job}`,
-    restarts: wholeOf(env, 'SLURM_RESTART_COUNT') ?? 0,
+    restarts: countVariable(env, 'SLURM_RESTART_COUNT', 0) ?? 0,
   };
 }
 
@@ -87,12 +119,12 @@ function slurm(env: Environment): Found | undefined {
       'write srun in front of the command, or to train in this one process use lockstep train',
     );
   }
-  const rank = agreed({ SLURM_PROCID: wholeOf(env, 'SLURM_PROCID'), PMIX_RANK: wholeOf(env, 'PMIX_RANK') })!;
-  const size = wholeOf(env, 'SLURM_STEP_NUM_TASKS') ?? wholeOf(env, 'SLURM_NTASKS');
+  const rank = agreed({ SLURM_PROCID: rankVariable(env, 'SLURM_PROCID'), PMIX_RANK: rankVariable(env, 'PMIX_RANK') })!;
+  const size = sizeVariable(env, 'SLURM_STEP_NUM_TASKS') ?? sizeVariable(env, 'SLURM_NTASKS');
   const host = variableOf(env, 'SLURMD_NODENAME');
   const hosts = hostsOfRanks(env, rank, host);
   const neighbours = hosts?.filter((other) => other === host).length;
-  const allocated = wholeOf(env, 'SLURM_CPUS_ON_NODE');
+  const allocated = countVariable(env, 'SLURM_CPUS_ON_NODE');
   return {
     by: 'Slurm',
     rank,
@@ -103,7 +135,7 @@ function slurm(env: Environment): Found | undefined {
     ...allocation(env),
     session: `step-${step}`,
     cores:
-      wholeOf(env, 'SLURM_CPUS_PER_TASK') ??
+      countVariable(env, 'SLURM_CPUS_PER_TASK') ??
       (allocated && neighbours ? Math.max(1, Math.floor(allocated / neighbours)) : undefined),
     neighbours,
     endsAsOne: true,
@@ -123,19 +155,19 @@ function hostsOfRanks(env: Environment, rank: number, host: string | undefined):
   return host === undefined || hosts[rank] === host ? hosts : undefined;
 }
 
-/** Indexed Jobs, JobSets of one such job, and Kubeflow's TrainJobs, which set PET_* besides. */
+/** Indexed Jobs, JobSets of one such job, and Kubeflow's TrainJobs, which set PET_* besides. RANK is what a manifest sets, if anybody. */
 function kubernetes(env: Environment): Found | undefined {
-  const index = wholeOf(env, 'JOB_COMPLETION_INDEX');
-  const node = wholeOf(env, 'PET_NODE_RANK');
-  const rank = agreed({ JOB_COMPLETION_INDEX: index, PET_NODE_RANK: node });
-  if (rank === undefined) return undefined;
+  const index = rankVariable(env, 'JOB_COMPLETION_INDEX');
+  const node = rankVariable(env, 'PET_NODE_RANK');
+  if (index === undefined && node === undefined) return undefined;
+  const rank = agreed({ JOB_COMPLETION_INDEX: index, PET_NODE_RANK: node, RANK: rankVariable(env, 'RANK') });
   const pod = variableOf(env, 'HOSTNAME');
   // The controller names a pod's host after its job and its number.
   const name = pod?.endsWith(`-${rank}`) ? pod.slice(0, -`-${rank}`.length) : undefined;
   return {
     by: node === undefined ? 'Kubernetes' : 'Kubeflow',
     rank,
-    size: agreed({ PET_NNODES: wholeOf(env, 'PET_NNODES'), WORLD_SIZE: wholeOf(env, 'WORLD_SIZE') }),
+    size: agreed({ PET_NNODES: sizeVariable(env, 'PET_NNODES'), WORLD_SIZE: sizeVariable(env, 'WORLD_SIZE') }),
     host: pod,
     coordinator: masterOf(env),
     job: name && `kubernetes-${name}`,
@@ -143,25 +175,26 @@ function kubernetes(env: Environment): Found | undefined {
   };
 }
 
-/** What torchrun and those who follow it set. */
+/** What torchrun sets, and others who follow it. */
 function torch(env: Environment): Found | undefined {
-  const rank = wholeOf(env, 'RANK');
-  if (rank === undefined) return undefined;
-  return {
-    by: 'RANK and WORLD_SIZE',
-    rank,
-    size: wholeOf(env, 'WORLD_SIZE'),
-    coordinator: masterOf(env),
-    neighbours: wholeOf(env, 'LOCAL_WORLD_SIZE'),
-    endsAsOne: false,
-  };
+  if (variableOf(env, 'RANK') === undefined) return undefined;
+  return { by: 'RANK and WORLD_SIZE', ...ranksOfTorch(env), coordinator: masterOf(env), endsAsOne: false };
 }
+
+const ranksOfTorch = (env: Environment) => ({
+  rank: rankVariable(env, 'RANK'),
+  size: sizeVariable(env, 'WORLD_SIZE'),
+  neighbours: countVariable(env, 'LOCAL_WORLD_SIZE'),
+});
 
 function masterOf(env: Environment): Found['coordinator'] {
   const host = agreed({
     PET_MASTER_ADDR: variableOf(env, 'PET_MASTER_ADDR'),
     MASTER_ADDR: variableOf(env, 'MASTER_ADDR'),
   });
-  const port = agreed({ PET_MASTER_PORT: wholeOf(env, 'PET_MASTER_PORT'), MASTER_PORT: wholeOf(env, 'MASTER_PORT') });
+  const port = agreed({
+    PET_MASTER_PORT: portVariable(env, 'PET_MASTER_PORT'),
+    MASTER_PORT: portVariable(env, 'MASTER_PORT'),
+  });
   return host === undefined ? undefined : { host, port };
 }

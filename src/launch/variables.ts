@@ -6,12 +6,33 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** A text; an empty one is none. */
 export const variableOf = (env: Environment, name: string): string | undefined => env[name]?.trim() || undefined;
 
-/** @throws ConfigError when it is there and no whole number */
-export function wholeOf(env: Environment, name: string): number | undefined {
+/** The most ranks that a job may have. */
+const mostRanks = 4096;
+
+/** @throws ConfigError when it is there and no number of a rank */
+export const rankVariable = (env: Environment, name: string): number | undefined =>
+  wholeOf(env, name, 0, mostRanks - 1, ', or give --rank and --size');
+
+/** @throws ConfigError when it is there and no number of ranks */
+export const sizeVariable = (env: Environment, name: string): number | undefined =>
+  wholeOf(env, name, 1, mostRanks, ', or give --rank and --size');
+
+/** A port that all ranks are to know: not 0, which is any. @throws ConfigError when it is there and none */
+export const portVariable = (env: Environment, name: string): number | undefined => wholeOf(env, name, 1, 65_535);
+
+/** @param least 0 where there may be none. @throws ConfigError when it is there and no number of things */
+export const countVariable = (env: Environment, name: string, least: 0 | 1 = 1): number | undefined =>
+  wholeOf(env, name, least, 1_000_000);
+
+function wholeOf(env: Environment, name: string, least: number, most: number, otherwise = ''): number | undefined {
   const text = variableOf(env, name);
   if (text === undefined) return undefined;
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new ConfigError(`${name}=${text} is not a whole number`, `correct or unset ${name}, or give --rank and --size`);
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= least && number <= most) return number;
+  throw new ConfigError(
+    `${name}=${text} is not a whole number from ${least} to ${most}`,
+    `correct or unset ${name}${otherwise}`,
+  );
 }
 
 /** The first that is there, by name. @throws ConfigError when two of them disagree */

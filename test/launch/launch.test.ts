@@ -34,6 +34,12 @@ const kubeflow = {
   ...{ JOB_COMPLETION_INDEX: '1', HOSTNAME: 'mnist-node-0-1', PET_NODE_RANK: '1', PET_NNODES: '3' },
   ...{ PET_NPROC_PER_NODE: '1', PET_MASTER_ADDR: 'mnist-node-0-0.mnist', PET_MASTER_PORT: '29400' },
 };
+/** As torchrun of PyTorch 2.15 sets them, on the second of two pods with two ranks each. */
+const torchrun = {
+  ...{ RANK: '3', WORLD_SIZE: '4', LOCAL_RANK: '1', LOCAL_WORLD_SIZE: '2', GROUP_RANK: '1' },
+  ...{ MASTER_ADDR: 'mnist-0', MASTER_PORT: '29400', TORCHELASTIC_RUN_ID: 'none' },
+  TORCHELASTIC_USE_AGENT_STORE: 'True',
+};
 
 describe('a rank', () => {
   it.each([
@@ -72,6 +78,13 @@ describe('a rank', () => {
       {},
       { rank: 0, size: 2, coordinator: { host: 'a' } },
     ],
+    [
+      'torchrun in a TrainJob, whose agent listens on the port',
+      { ...kubeflow, ...torchrun },
+      {},
+      { rank: 3, size: 4, neighbours: 2, coordinator: { host: 'mnist-0', port: undefined } },
+    ],
+    ['torchrun in a job of Slurm', { ...slurm, ...torchrun }, {}, { by: 'torchrun', rank: 3, job: 'slurm-test-17' }],
     ['options', {}, { rank: 1, size: 2, job: 'x' }, { rank: 1, size: 2, host: 'here', job: 'job-x' }],
     ['options over others', slurm, { rank: 0, size: 2 }, { rank: 0, size: 2, hosts: undefined, job: undefined }],
     ['a name of its own', { ...slurm, LOCKSTEP_JOB: 'y' }, {}, { rank: 3, job: 'job-y' }],
@@ -85,6 +98,7 @@ describe('a rank', () => {
     ['a rank beyond the size', { ...openMpi, OMPI_COMM_WORLD_SIZE: '1' }, {}, 'rank 1 of 1'],
     ['two ranks at once', { ...openMpi, PMIX_RANK: '0' }, {}, 'OMPI_COMM_WORLD_RANK=1 and PMIX_RANK=0 contradict'],
     ['two numbers of a pod', { ...kubeflow, PET_NODE_RANK: '2' }, {}, 'JOB_COMPLETION_INDEX=1 and PET_NODE_RANK=2'],
+    ['a pod that RANK calls otherwise', { ...indexed, RANK: '0' }, { size: 4 }, 'JOB_COMPLETION_INDEX=2 and RANK=0'],
     ['what is no number', { ...slurm, SLURM_PROCID: 'x' }, {}, 'SLURM_PROCID=x is not a whole number'],
     ['an elastic number of nodes', { ...kubeflow, PET_NNODES: '1:3' }, {}, 'PET_NNODES=1:3 is not a whole number'],
     ['the script of a job', { SLURM_JOB_ID: '17', SLURM_PROCID: '0', SLURM_NTASKS: '3' }, {}, 'is its script'],
@@ -92,6 +106,33 @@ describe('a rank', () => {
   ])('is refused for %s', (_, env, flags, problem) => {
     expect(() => find(env as Record<string, string>, flags)).toThrow(ConfigError);
     expect(() => find(env as Record<string, string>, flags)).toThrow(problem);
+  });
+
+  const one = (name: string, value: string, range: string) => [name, value, range] as const;
+  it.each([
+    ...['OMPI_COMM_WORLD_RANK', 'PMIX_RANK', 'PMI_RANK', 'SLURM_PROCID'].map((name) => one(name, '-1', '0 to 4095')),
+    ...['JOB_COMPLETION_INDEX', 'PET_NODE_RANK', 'RANK'].map((name) => one(name, '4096', '0 to 4095')),
+    ...['OMPI_COMM_WORLD_SIZE', 'PMI_SIZE', 'SLURM_STEP_NUM_TASKS'].map((name) => one(name, '0', '1 to 4096')),
+    ...['SLURM_NTASKS', 'PET_NNODES', 'WORLD_SIZE'].map((name) => one(name, '4097', '1 to 4096')),
+    ...['OMPI_COMM_WORLD_LOCAL_SIZE', 'MPI_LOCALNRANKS', 'LOCAL_WORLD_SIZE'].map((name) => one(name, '0', '1 to')),
+    ...['SLURM_CPUS_PER_TASK', 'SLURM_CPUS_ON_NODE'].map((name) => one(name, '0', '1 to')),
+    one('SLURM_RESTART_COUNT', '-1', '0 to'),
+    ...['MASTER_PORT', 'PET_MASTER_PORT'].map((name) => one(name, '99999', '1 to 65535')),
+    ...['MASTER_PORT', 'PET_MASTER_PORT'].map((name) => one(name, '0', '1 to 65535')),
+  ])('is refused for %s=%s, which is not from %s', (name, value, range) => {
+    const { SLURM_STEP_NUM_TASKS: _, ...ofWholeJob } = slurm;
+    const all = {
+      OMPI: openMpi,
+      PMI: { PMI_RANK: '0' },
+      PMIX: openMpi,
+      MPI: { PMI_RANK: '0' },
+      PET: kubeflow,
+      JOB: indexed,
+    };
+    const of = { ...all, SLURM: name === 'SLURM_NTASKS' ? ofWholeJob : slurm }[/^[A-Z]+(?=_)/.exec(name)?.[0] ?? ''];
+    const env = { ...(of ?? { RANK: '0', WORLD_SIZE: '2', MASTER_ADDR: 'a' }), [name]: value };
+    expect(() => find(env)).toThrow(ConfigError);
+    expect(() => find(env)).toThrow(`${name}=${value} is not a whole number from ${range}`);
   });
 
   it('takes no name of a job that no folder could have', () => {
