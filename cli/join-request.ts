@@ -6,6 +6,7 @@ import { findLaunch, jobName, type LaunchFlags } from '../src/launch/launch.js';
 import { holdLifeLine } from '../src/launch/life-line.js';
 import { meetingOf } from '../src/launch/meeting.js';
 import { performLastActs } from '../src/report/last-acts.js';
+import { isHost } from '../src/wire/url.js';
 import { metricsFlags } from './metrics.js';
 import { authority, checkRankFiles, pair } from './network.js';
 import { tellMistake } from './outcome.js';
@@ -92,6 +93,7 @@ function launchFlags({ rank, size, coordinator, job }: JoinFlags): LaunchFlags {
 export function hostAndPortOf(text: string): LaunchFlags['coordinator'] {
   const found = /^(?:\[([\da-f:.]+)\]|([^[\]:/\s]+))(?::(\d{1,5}))?$/i.exec(text);
   const port = found?.[3] === undefined ? undefined : Number(found[3]);
-  if (found && (port === undefined || (port > 0 && port < 65536))) return { host: found[1] ?? found[2], port };
+  const isPort = port === undefined || (port > 0 && port < 65536);
+  if (found && isPort && isHost(found[1] ?? found[2])) return { host: found[1] ?? found[2], port };
   throw new ConfigError(`--coordinator ${text}: is no address`, 'give HOST or HOST:PORT, such as node1:7474');
 }

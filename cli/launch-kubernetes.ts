@@ -6,11 +6,19 @@ import { Command, Option } from 'commander';
 import { ConfigError, LaunchError } from '../src/errors.js';
 import { inOneLine } from '../src/ground/printable.js';
 import { type KubernetesJob, manifestsText, mounts } from '../src/launch/manifests.js';
+import { maximumThreads } from '../src/pool/thread-count.js';
 import { generateToken } from '../src/wire/handshake.js';
-import { checkConfig, joinArguments, type LaunchedFlags, nodeCount, withLaunched } from './launched-options.js';
+import {
+  checkConfig,
+  cpuCount,
+  isOnDevice,
+  joinArguments,
+  type LaunchedFlags,
+  nodeCount,
+  withLaunched,
+} from './launched-options.js';
 import { authority, pair } from './network.js';
 import { reportMistakes } from './outcome.js';
-import { wholeNumber } from './running.js';
 
 interface KubernetesFlags extends LaunchedFlags {
   readonly image: string;
@@ -61,7 +69,7 @@ Files of --tls-cert, --tls-key and --tls-ca are files here, and are taken along 
 
 async function runLaunchKubernetes(file: string | undefined, flags: KubernetesFlags, command: Command): Promise<void> {
   await reportMistakes(flags.json, async (warn) => {
-    if (isTaken(file)) await checkConfig(file, flags);
+    await checkConfig(isTaken(file) ? file : undefined, { ...flags, resume: undefined }, 'Kubernetes');
     const job = jobOfFlags(file, flags, command);
     if (job.runs === undefined) {
       warn(`without --runs the run is lost with the pod of rank 0: name a claim that pods of all nodes can write`);
@@ -87,7 +95,8 @@ function jobOfFlags(file: string | undefined, flags: KubernetesFlags, command: C
   if (flags.out !== undefined) {
     throw new ConfigError(`--out ${flags.out}: runs are below ${mounts.runs}`, 'leave it out; --runs names the volume');
   }
-  if (!/^\d+(\.\d+)?([KMGTP]i?)?$/.test(memory)) {
+  checkImage(image);
+  if (!/^\d+(\.\d+)?(k|[MGTPE]|[KMGTPE]i|e\d+)?$/.test(memory)) {
     throw new ConfigError(`--memory ${memory}: is no amount as Kubernetes has them`, 'write it as 8Gi or 512Mi');
   }
   const given = joinArguments(file, flags, command, ['--tls-cert', '--tls-key', '--tls-ca']);
@@ -99,30 +108,56 @@ function jobOfFlags(file: string | undefined, flags: KubernetesFlags, command: C
       .replaceAll(/[^a-z0-9]+/g, '-')
       .slice(0, 40)
       .replace(/-$/, '');
-  for (const [option, value] of Object.entries({
-    name,
-    namespace,
-    runs,
-    'data-volume': data,
-    secret,
-    'tls-secret': tlsSecret,
-  })) {
-    if (value !== undefined && !/^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/.test(value)) {
-      throw new ConfigError(
-        `--${option} ${value}: is no name that Kubernetes has for it`,
-        'use up to 40 lower-case letters, digits and "-", a letter first',
-      );
-    }
-  }
+  checkName('--name', name, serviceName);
+  checkName('--namespace', namespace, label);
+  checkName('--runs', runs, subdomain);
+  checkName('--data-volume', data, subdomain);
+  checkName('--secret', secret, subdomain);
+  checkName('--tls-secret', tlsSecret, subdomain);
   return {
     ...{ name, namespace, kind, image, nodes: nodeCount(flags), memory, runs, data },
-    cpus: wholeNumber('--cpus', flags.cpus ?? '4', 1, 1024, 'give the number of cores'),
+    cpus: cpuCount(flags.cpus ?? '4', maximumThreads),
+    isOnDevice: isOnDevice(flags),
     config: isTaken(file) ? configText(file) : undefined,
     token: secret === undefined ? { value: process.env.LOCKSTEP_TOKEN || generateToken() } : { secret },
     tls: tlsOf(flags),
     command: ['lockstep'],
     args: isTaken(file) ? [mounts.configFile, ...given.slice(1)] : given,
   };
+}
+
+const part = '[a-z\\d]+(?:(?:[._]|__|-+)[a-z\\d]+)*';
+/** Of an image: registry, path, tag and digest, by the grammar of registries (distribution/reference). */
+const reference = new RegExp(
+  `^(?:(?:[a-zA-Z\\d](?:[a-zA-Z\\d.-]*[a-zA-Z\\d])?|\\[[a-fA-F\\d:]+\\])(?::\\d+)?/)?${part}(?:/${part})*(?::\\w[\\w.-]{0,127})?(?:@[a-zA-Z][\\w+.-]*:[a-fA-F\\d]{32,})?$`,
+);
+
+/** @throws ConfigError for what no registry can have */
+function checkImage(image: string): void {
+  if (reference.test(image)) return;
+  throw new ConfigError(
+    `--image ${image}: is no name of an image`,
+    'write it as registry.example.com/lockstep:1.0, in small letters up to its tag',
+  );
+}
+
+/** Names as Kubernetes checks them: of a Service, which this makes, of a namespace, and of all else. */
+const [serviceName, label, subdomain] = [
+  {
+    form: /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/,
+    rule: 'use up to 40 lower-case letters, digits and "-", a letter first',
+  },
+  { form: /^(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, rule: 'use up to 63 lower-case letters, digits and "-"' },
+  {
+    form: /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
+    rule: 'use up to 253 lower-case letters, digits, "-" and "."',
+  },
+];
+
+/** @throws ConfigError */
+function checkName(option: string, value: string | undefined, { form, rule }: typeof label): void {
+  if (value === undefined || form.test(value)) return;
+  throw new ConfigError(`${option} ${value}: is no name that Kubernetes has for it`, rule);
 }
 
 /** @throws ConfigError when a file cannot be read, or a secret is to have what files have */

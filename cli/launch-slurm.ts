@@ -8,6 +8,8 @@ import { shellWord } from '../src/ground/shell-words.js';
 import { slurmScript } from '../src/launch/slurm-script.js';
 import {
   checkConfig,
+  commandOf,
+  cpuCount,
   joinArguments,
   type LaunchedFlags,
   missingRun,
@@ -57,20 +59,20 @@ async function runLaunchSlurm(
     const file = isOption ? undefined : config;
     const more = isOption ? [config, ...others] : others;
     const args = ['join', ...joinArguments(file, flags, command)];
-    if (file !== undefined) await checkConfig(file, flags);
+    await checkConfig(file, flags);
     // All nodes share its folder, this one too.
     const missing = missingRun(flags);
     if (missing) throw missing;
     const name = basename(file ?? flags.resume!, extname(file ?? '')).replaceAll(/[^\w.-]/g, '_');
     const options = [
-      ...(flags.time === undefined ? [] : [`--time=${flags.time}`]),
+      ...(flags.time === undefined ? [] : [`--time=${timeLimit(flags.time)}`]),
       ...(flags.partition === undefined ? [] : [`--partition=${flags.partition}`]),
-      ...(flags.cpus === undefined ? [] : [`--cpus-per-task=${flags.cpus}`]),
+      ...(flags.cpus === undefined ? [] : [`--cpus-per-task=${cpuCount(flags.cpus, 65_533)}`]),
       ...more,
     ].map(sbatchOption);
     const script = slurmScript({
       ...{ name, nodes: nodeCount(flags), options, args },
-      ...{ folder: flags.chdir, command: oneLine('--command', flags.command ?? thisProgram()) },
+      ...{ folder: flags.chdir, command: oneLine('--command', commandOf(flags) ?? thisProgram()) },
     });
     if (flags.dryRun) return void process.stdout.write(script);
     const id = await submit(script);
@@ -83,6 +85,12 @@ async function runLaunchSlurm(
 
 /** Not by npx, which ends at once when Slurm asks for an end, and has the rank killed before there is a checkpoint. */
 const thisProgram = (): string => shellWord(resolve(process.argv[1]));
+
+/** Of sbatch: minutes, or other parts of time, or none (its manual, --time). @throws ConfigError */
+function timeLimit(text: string): string {
+  if (/^(-1|infinite|unlimited|\d+(:\d*){0,2}|\d+-\d*(:\d*){0,2})$/i.test(text)) return text;
+  throw new ConfigError(`--time ${text}: is no time as Slurm has them`, 'write minutes, 04:00:00 or 1-12:00:00');
+}
 
 /** One that a line of a batch file holds as it is. @throws ConfigError */
 function sbatchOption(option: string): string {

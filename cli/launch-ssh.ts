@@ -9,10 +9,18 @@ import { runOverSsh } from '../src/launch/ssh-job.js';
 import { type SshRankOptions, sshArguments } from '../src/launch/ssh-rank.js';
 import { addressOf } from '../src/launch/ssh-settings.js';
 import { generateToken } from '../src/wire/handshake.js';
-import { hostAndPort } from '../src/wire/url.js';
+import { hostAndPort, isHost } from '../src/wire/url.js';
 import { givenText } from './given-file.js';
 import { hostAndPortOf } from './join-request.js';
-import { checkConfig, joinArguments, type LaunchedFlags, missingRun, withLaunched } from './launched-options.js';
+import {
+  checkConfig,
+  commandOf,
+  isOnDevice,
+  joinArguments,
+  type LaunchedFlags,
+  missingRun,
+  withLaunched,
+} from './launched-options.js';
 import { reportMistakes } from './outcome.js';
 import { untilInterrupted } from './running.js';
 
@@ -50,7 +58,7 @@ Exit codes: those of lockstep join of the rank that failed, else of rank 0; 1 wh
 async function runLaunchSsh(hosts: string, file: string | undefined, flags: SshFlags, command: Command): Promise<void> {
   await reportMistakes(flags.json, async (warn) => {
     const args = joinArguments(file, flags, command);
-    if (file !== undefined) await checkConfig(file, flags);
+    await checkConfig(file, flags, 'ssh');
     const ranks = await planned(readHosts(hosts), args, flags);
     const missing = missingRun(flags);
     // The first host may have what this machine has not.
@@ -74,28 +82,46 @@ const readHosts = (file: string): SshHost[] =>
   parseHosts(givenText(file, file, 'give a file with a host a line'), file);
 
 async function planned(hosts: readonly SshHost[], join: readonly string[], flags: SshFlags): Promise<SshRankOptions[]> {
-  const { sshConfig: configFile, chdir: folder = process.cwd(), command = 'npx --no -- lockstep' } = flags;
+  const { sshConfig: configFile, chdir: folder = process.cwd() } = flags;
+  const command = commandOf(flags) ?? 'npx --no -- lockstep';
   const given = flags.coordinator === undefined ? undefined : hostAndPortOf(flags.coordinator);
-  const [first, ...others] = hosts;
-  const host = given?.host ?? (await addressOf(first, configFile));
-  if (others.length > 0 && given === undefined && /^(localhost|127\..*|::1)$/.test(host)) {
-    const elsewhere = await Promise.all(others.map((other) => addressOf(other, configFile)));
-    if (elsewhere.some((other) => other !== host)) {
-      throw new ConfigError(
-        `${first.name} is ${host}, by which other hosts reach themselves and not rank 0`,
-        'give --coordinator HOST, the name by which they reach it, or put another host first',
-      );
-    }
-  }
+  // Also where it is not asked for: a configuration of ssh that is not there would end every rank.
+  const own = given === undefined || configFile !== undefined ? await addressOf(hosts[0], configFile) : undefined;
+  const host = given?.host ?? own!;
+  if (given === undefined) await checkFirst(hosts, host, configFile);
+  await checkTwice(hosts, configFile);
   // A job of a name has a port of its own. Of two launches without, each has another.
   const port = given?.port ?? (flags.job === undefined ? randomInt(10_000, 30_000) : undefined);
   const coordinator = port === undefined ? host : hostAndPort(host, port);
   const common = withoutCoordinator(join);
   return hosts.map((one, rank) => {
-    const threads = one.slots === undefined ? [] : ['--threads', String(one.slots)];
+    // A device gets its work from one thread.
+    const threads = one.slots === undefined || isOnDevice(flags) ? [] : ['--threads', String(one.slots)];
     const own = ['--rank', String(rank), '--size', String(hosts.length), '--coordinator', coordinator, '--life-line'];
     return { host: one, configFile, folder, command, args: ['join', ...common, ...threads, ...own] };
   });
+}
+
+/** @param host address of the first of them. @throws ConfigError where the others do not reach it by that */
+async function checkFirst([first, ...others]: readonly SshHost[], host: string, configFile: string | undefined) {
+  const remedy = 'give --coordinator HOST, the name by which they reach it, or put another host first';
+  if (!isHost(host)) throw new ConfigError(`${first.name} is ${host}, which is no address for other hosts`, remedy);
+  if (!/^(localhost|127\..*|::1?|0\.0\.0\.0)$/.test(host)) return;
+  const elsewhere = await Promise.all(others.map((other) => addressOf(other, configFile)));
+  if (elsewhere.every((other) => other === host)) return;
+  throw new ConfigError(`${first.name} is ${host}, by which other hosts reach themselves and not rank 0`, remedy);
+}
+
+/** Of names that differ in the case of letters alone, ssh's configuration can make two hosts. @throws ConfigError where it does not */
+async function checkTwice(hosts: readonly SshHost[], configFile: string | undefined): Promise<void> {
+  const known = new Map<string, SshHost>();
+  for (const host of hosts) {
+    const one = known.get(host.name.toLowerCase());
+    known.set(host.name.toLowerCase(), host);
+    if (!one || one.port !== host.port) continue;
+    if ((await addressOf(one, configFile)) !== (await addressOf(host, configFile))) continue;
+    throw new ConfigError(`${one.name} and ${host.name} are one host, and a host has one rank`, 'leave one out');
+  }
 }
 
 function withoutCoordinator(args: readonly string[]): string[] {

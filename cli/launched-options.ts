@@ -1,14 +1,16 @@
 /** What launchers have in common: the options of `join`, which they pass on, and what they are told themselves. */
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { ConfigError } from '../src/errors.js';
 import { beside } from '../src/ground/near-path.js';
+import { jobName } from '../src/launch/launch.js';
 import { configName, isRunFolder } from '../src/report/run-folder.js';
 import { givenWords } from './given-words.js';
 import { joinCommand } from './join.js';
 import type { JoinFlags } from './join-request.js';
+import { metricsFlags } from './metrics.js';
 import { checkRankFiles } from './network.js';
 import { checkResume, checkRunGiven, sealed, stepLimit, threadCount, timeoutOf, wholeNumber } from './running.js';
 import { withConfig, withRunOptions, withShared } from './shared-options.js';
@@ -18,6 +20,7 @@ export interface LaunchedFlags extends Omit<JoinFlags, 'rank' | 'size'> {
   readonly chdir?: string;
   readonly nodes: string;
   readonly cpus?: string;
+  readonly device?: string;
   readonly dryRun?: boolean;
 }
 
@@ -58,20 +61,45 @@ export function joinArguments(
   timeoutOf(flags.timeout);
   if (flags.threads !== undefined) threadCount(flags.threads);
   checkRankFiles(flags);
+  metricsFlags(flags);
+  if (flags.job !== undefined) jobName('--job ', flags.job);
   const known = new Set(joinCommand().options.map(({ long }) => long!));
   for (const name of own) known.delete(name);
-  return [...(file === undefined ? [] : [file]), ...givenWords(command, known)];
+  // Behind -- a file may have the name of an option.
+  const config = file?.startsWith('-') ? `./${file}` : file;
+  return [...(config === undefined ? [] : [config]), ...givenWords(command, known)];
+}
+
+/** Whether ranks are to compute on a device, or may: of several threads they would refuse it. */
+export const isOnDevice = ({ device = 'cpu' }: LaunchedFlags): boolean => device !== 'cpu';
+
+/** What `--command` says. @throws ConfigError when it says nothing */
+export function commandOf({ command }: LaunchedFlags): string | undefined {
+  if (command?.trim() !== '') return command;
+  throw new ConfigError('--command is empty', 'say what runs lockstep there, or leave it out');
 }
 
 /**
- * Looks at the config as its rank will. In another folder of the hosts it may be a file that this machine does not have.
+ * Looks at the config as its rank will, or at that of the run to go on with. In another folder of the hosts it may be a file that this
+ * machine does not have.
+ * @param by what starts ranks that are none of a job of MPI
  * @throws ConfigError
  */
-export async function checkConfig(file: string, { chdir, set = [], seal }: LaunchedFlags): Promise<void> {
-  const path = resolve(chdir ?? '', file);
-  if (chdir !== undefined && !existsSync(path)) return;
+export async function checkConfig(file: string | undefined, flags: LaunchedFlags, by?: string): Promise<void> {
+  const { chdir, resume, set = [] } = flags;
   const { loadRunConfig } = await import('../src/config/load-config.js');
-  loadRunConfig(chdir === undefined ? file : path, [...set, ...sealed({ seal })]);
+  const { parseOverride } = await import('../src/config/overrides.js');
+  const given = file ?? (resume === undefined ? undefined : join(resume, configName));
+  const path = given !== undefined && chdir !== undefined ? resolve(chdir, given) : given;
+  if (path === undefined || (!existsSync(path) && (file === undefined || chdir !== undefined))) {
+    return set.forEach(parseOverride);
+  }
+  const { cluster } = loadRunConfig(path, [...set, ...sealed(flags)]);
+  if (by === undefined || cluster.transport !== 'mpi') return;
+  throw new ConfigError(
+    `cluster.transport: mpi: ranks that ${by} starts are not of an MPI job`,
+    `start them with mpirun or srun, or use --set cluster.transport=websocket --set cluster.allReduce=auto`,
+  );
 }
 
 /** What is wrong with the run to go on with, as far as this machine can see its folder. */
@@ -85,6 +113,10 @@ export function missingRun({ resume, chdir }: LaunchedFlags): ConfigError | unde
     beside(path, "name a run's folder, such as runs/digits-1"),
   );
 }
+
+/** The cores of `--cpus`. @throws ConfigError */
+export const cpuCount = (value: string, most: number): number =>
+  wholeNumber('--cpus', value, 1, most, 'give the number of cores');
 
 /** @throws ConfigError when it is no number of nodes */
 export const nodeCount = ({ nodes }: Pick<LaunchedFlags, 'nodes'>): number =>

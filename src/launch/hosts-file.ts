@@ -1,5 +1,7 @@
 /** Files that name hosts, a line each, as launchers of other systems have them: `node1 slots=4 user=me port=2222 # comment`. */
+import { isIPv6 } from 'node:net';
 import { ConfigError } from '../errors.js';
+import { maximumThreads } from '../pool/thread-count.js';
 
 export interface SshHost {
   /** As ssh is given it: a name of its configuration, a host's name or an address. */
@@ -11,7 +13,8 @@ export interface SshHost {
 }
 
 /** Nothing that ssh could take for an option, or a shell for its own. */
-const names = /^[\w:][\w.:%-]*$/;
+const names = /^\w[\w.%-]*$/;
+const isName = (text: string): boolean => names.test(text) || isIPv6(text);
 
 /**
  * @param file where the text is from, for errors
@@ -19,7 +22,10 @@ const names = /^[\w:][\w.:%-]*$/;
  */
 export function parseHosts(text: string, file: string): SshHost[] {
   const hosts = text.split(/\r?\n/).flatMap((line, i) => {
-    const words = line.replace(/#.*/, '').trim();
+    const words = line
+      .replace(/#.*/, '')
+      .replaceAll(/\s*=\s*/g, '=')
+      .trim();
     return words === '' ? [] : [parseHost(words.split(/\s+/), `${file}, line ${i + 1}`)];
   });
   if (hosts.length === 0) throw new ConfigError(`${file} names no host`, 'write one a line, such as: node1 slots=4');
@@ -39,7 +45,10 @@ function parseHost([place, ...keys]: readonly string[], at: string): SshHost {
   if (own !== undefined) host.user = checked(own, 'user', at);
   for (const key of keys) {
     const [, word, value] = /^(\w+)=(.+)$/.exec(key) ?? [];
-    if (word === 'slots') host.slots = counted(value, word, 1, 1024, at);
+    if (word !== 'name' && Object.hasOwn(host, word ?? '')) {
+      throw new ConfigError(`${at}: ${word} is given twice`, `leave ${key} out, or the other`);
+    }
+    if (word === 'slots') host.slots = counted(value, word, 1, maximumThreads, at);
     else if (word === 'port') host.port = counted(value, word, 1, 65_535, at);
     else if (word === 'user') host.user = checked(value, 'user', at);
     else throw new ConfigError(`${at}: "${key}" is not known`, 'beside a host stand slots=N, user=NAME and port=N');
@@ -48,10 +57,13 @@ function parseHost([place, ...keys]: readonly string[], at: string): SshHost {
 }
 
 function checked(name: string, what: string, at: string): string {
-  if (names.test(name)) return name;
+  if (isName(name)) return name;
+  const [, host, number] = /^([^:]+):(\d+)$/.exec(name) ?? [];
   throw new ConfigError(
     `${at}: "${name}" is no name of a ${what}`,
-    `use letters, digits and . _ - for it; what is called otherwise gets such a name in ~/.ssh/config`,
+    host !== undefined
+      ? `write ${host} slots=${number} for its threads, or ${host} port=${number} for the port of its sshd`
+      : `use letters, digits and . _ - for it; what is called otherwise gets such a name in ~/.ssh/config`,
   );
 }
 

@@ -7,8 +7,9 @@ export interface KubernetesJob {
   readonly kind: 'job' | 'jobset';
   readonly image: string;
   readonly nodes: number;
-  /** Cores of a pod, which are its threads too. */
+  /** Cores of a pod, which are its threads too, but where it computes on a device. */
   readonly cpus: number;
+  readonly isOnDevice: boolean;
   readonly memory: string;
   /** Claims of volumes; runs are lost with rank 0 where there is none for them. */
   readonly runs: string | undefined;
@@ -149,7 +150,8 @@ const jobSpecOf = (job: KubernetesJob, coordinator: string) => ({
 });
 
 function containerOf(job: KubernetesJob, coordinator: string) {
-  const { image, cpus, memory, nodes, token, args, command } = job;
+  const { image, cpus, isOnDevice, memory, nodes, token, args, command } = job;
+  const threads = isOnDevice ? [] : ['--threads', String(cpus)];
   const place = ['--size', String(nodes), '--coordinator', `${coordinator}:${port}`];
   // A run that is gone on with has its folder already.
   const out = args.includes('--resume') ? [] : ['--out', mounts.runs];
@@ -158,7 +160,7 @@ function containerOf(job: KubernetesJob, coordinator: string) {
     name: 'rank',
     image,
     command: [...command],
-    args: ['join', '--threads', String(cpus), '--cache', '/tmp/cache', ...args, ...tlsArguments(job), ...place, ...out],
+    args: ['join', ...threads, '--cache', '/tmp/cache', ...args, ...tlsArguments(job), ...place, ...out],
     env: [
       { name: 'LOCKSTEP_TOKEN', valueFrom: { secretKeyRef: key } },
       // Pods of a node have network namespaces of their own, and no network between them.

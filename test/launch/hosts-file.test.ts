@@ -11,7 +11,7 @@ import { skipIf } from '../support/skip-if.js';
 const posix = skipIf(process.platform === 'win32' && 'words of shells: needs a POSIX shell');
 
 it('reads hosts with their keys', () => {
-  const text = '# mine\nnode1 slots=4\r\n\n  me@node2 port=2222 # far\nfe80::1%eth0 user=you slots=1\n';
+  const text = '# mine\nnode1 slots=4\r\n\n  me@node2 port = 2222 # far\nfe80::1%eth0 user=you slots=1\n';
   expect(parseHosts(text, 'hosts')).toEqual([
     { name: 'node1', slots: 4 },
     { name: 'node2', user: 'me', port: 2222 },
@@ -26,7 +26,12 @@ it.each([
   ['-oProxyCommand=x', '"-oProxyCommand=x" is no name of a host'],
   ['-l@a', '"-l" is no name of a user'],
   ['a;b', '"a;b" is no name of a host'],
-  ['\na slots=0', 'hosts, line 2: slots=0 is no number from 1 to 1024'],
+  ['\na slots=0', 'hosts, line 2: slots=0 is no number from 1 to 256'],
+  ['a slots=257', 'slots=257 is no number from 1 to 256'],
+  ['a slots=4 slots=5', 'slots is given twice'],
+  ['me@a user=you', 'user is given twice'],
+  ['a name=b', '"name=b" is not known'],
+  ['node1:4', '"node1:4" is no name of a host'],
   ['a port=99999', 'port=99999 is no number from 1 to 65535'],
   ['a max-slots=4', '"max-slots=4" is not known'],
   ['a slots=', '"slots=" is not known'],

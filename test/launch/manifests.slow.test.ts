@@ -194,7 +194,7 @@ it.each([
   const folder = newFolder();
   writeFileSync(join(folder, 'hosts.txt'), 'localhost\n');
   mkdirSync(join(folder, 'runs', 'digits-1'), { recursive: true });
-  writeFileSync(join(folder, 'runs', 'digits-1', 'config.yaml'), '');
+  writeConfig(join(folder, 'runs', 'digits-1'), 'config', config);
   const launch = (run: string) => lockstepServed(['launch', kind, ...args, '--resume', run, '--dry-run'], folder);
   const found = await launch('runs/digits-1');
   expect([found.code, found.stderr]).toEqual([0, '']);
