@@ -40,12 +40,18 @@ export async function joinAsCoordinator(launch: Launch, request: JoinRequest): P
       throw error;
     }
   };
-  const goOn = (run: string) => `--resume ${typedWords([run])} in place of the config, in the same command`;
+  const goOn = (run: string) => onward(run, request);
   await trainUntilInterrupted({ json: request.json, goOn, isScheduled: true }, train);
   if (!isResumable || !process.exitCode) return;
   process.exitCode = startAgain;
   // mpirun gives a second at most.
   if (launch.endsAsOne && launch.size > 1 && !inJob()) await sleep(farewell);
+}
+
+/** What to change in a command that is not known as it was typed: a launcher stands in front of it. */
+function onward(run: string, { resume, isOutGiven }: JoinRequest): string {
+  if (resume !== undefined) return 'the same command';
+  return `--resume ${typedWords([run])} in place of the config${isOutGiven ? ', and without --out' : ''}, in the same command`;
 }
 
 class Leader {

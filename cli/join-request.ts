@@ -41,6 +41,7 @@ export async function prepareRank(file: string | undefined, flags: JoinFlags) {
       token ?? (process.env.LOCKSTEP_TOKEN || undefined),
     );
     const request = {
+      isOutGiven: flags.out !== undefined,
       ...{ file, resume, out, json, cache, ledger, trace, allowMixedNumerics, set, meeting },
       threads:
         flags.threads === undefined ? Math.min(coresFor(launch), threadCount(undefined)) : threadCount(flags.threads),

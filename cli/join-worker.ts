@@ -22,11 +22,24 @@ import { workerLine } from './worker-text.js';
 /** Milliseconds between two looks for the coordinator's word, and for which an address of it is tried. */
 const [interval, patience] = [250, 3000];
 
-/** Nobody prints a command with a token here. */
-const forRanks = (error: RefusedError): RefusedError =>
-  error.problem.includes('the same token')
-    ? new RefusedError(error.problem, 'give every rank the same LOCKSTEP_TOKEN, or none')
-    : error;
+/** What all ranks are to be given alike, in the place of remedies for workers: nobody prints a command here, and nobody writes an address. */
+const sameForRanks: readonly (readonly [of: RegExp, remedy: string])[] = [
+  [/^start the worker with the --token .*$/, 'give every rank the same LOCKSTEP_TOKEN, or none'],
+  [
+    /^give the certificate that the coordinator uses, .*$/,
+    'give every rank the same --tls-cert and --tls-key, or by --tls-ca the authority that has signed all',
+  ],
+  [/\bor connect with wss?:.* TLS\b/, 'give every rank the same --tls-cert and --tls-key, or none'],
+];
+
+const wordForWord = 'every rank is to be given the same config and --set, word for word';
+
+/** @param madePort whether the port that all come to is made from what they are given */
+function forRanks(error: LockstepError, madePort: boolean): LockstepError {
+  const remedy = sameForRanks.reduce((text, [of, same]) => text.replace(of, same), error.remedy);
+  if (error instanceof WireError) return new WireError(error.problem, madePort ? `${remedy}; ${wordForWord}` : remedy);
+  return error instanceof RefusedError ? new RefusedError(error.problem, remedy) : error;
+}
 
 /** What is worth a line beside those of rank 0. */
 const told: readonly WorkerProgramEvent['event'][] = ['lost', 'warning', 'error'];
@@ -52,7 +65,9 @@ export async function joinAsWorker(launch: Launch, request: JoinRequest): Promis
       }
       // Rank 0 says why, and whoever started the ranks goes by how that one ends.
       const isForFirst = error instanceof RunFailedError && (endsAsOne || request.isWatched);
-      if (!isForFirst || request.json) tellMistake(error instanceof RefusedError ? forRanks(error) : error, tell);
+      const madePort = request.meeting.notice === undefined && launch.coordinator?.port === undefined;
+      const mine = error instanceof LockstepError ? forRanks(error, madePort) : error;
+      if (!isForFirst || request.json) tellMistake(mine, tell);
       if (isForFirst) process.exitCode = 0;
       if (error instanceof WireError) process.exitCode = startAgain;
     }
@@ -82,6 +97,7 @@ class Follower {
     for (;;) {
       const found = await this.#meet(notice);
       if (found.state === 'over') return this.#noRun(found);
+      checkEncryption(found.urls[0], this.#request.tls !== undefined);
       const address = (await firstReachable(found.urls, patience)) ?? found.urls[0];
       const moved = new AbortController();
       const timer = setInterval(() => {
@@ -134,7 +150,7 @@ class Follower {
     }
     return new WireError(
       `${rankText(0, this.#launch.hosts?.[0])} has left no word in ${file} for ${timeout} s`,
-      'see what it says itself; --out is to be on a file system that all nodes share, or LOCKSTEP_TOKEN set and --coordinator given; a longer --timeout waits on',
+      `see what it says itself; ${wordForWord}, and --out is to be on a file system that all nodes share, or LOCKSTEP_TOKEN set and --coordinator given; a longer --timeout waits on`,
     );
   }
 
@@ -148,6 +164,15 @@ class Follower {
     });
     return exitCode;
   }
+}
+
+/** @param mine whether this rank has a certificate. @throws RefusedError when rank 0 at that address does otherwise */
+function checkEncryption(url: string, mine: boolean): void {
+  if (url.startsWith('wss:') === mine) return;
+  const problem = mine
+    ? 'this rank has a certificate, and rank 0 has none'
+    : 'rank 0 has a certificate, and this rank has none';
+  throw new RefusedError(problem, 'give every rank the same --tls-cert and --tls-key, or none');
 }
 
 /**

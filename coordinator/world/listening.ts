@@ -1,5 +1,6 @@
 /** Where a run listens, as people are told: the command that joins it, and what that does not say. */
 import { commandLine } from '../../src/ground/shell-words.js';
+import { plural } from '../../src/ground/units.js';
 import type { ListeningEvent } from '../../src/report/world-events.js';
 import type { Schemes } from '../../src/wire/transport.js';
 import { hostAndPort, urlTo } from '../../src/wire/url.js';
@@ -35,8 +36,8 @@ export function listeningEvent(place: ListeningPlace): ListeningEvent {
 export function tokenWarning({ isLocal, token }: ListeningPlace): string | undefined {
   if (isLocal || token.length >= leastToken) return undefined;
   return (
-    `the token has ${token.length} characters: whoever overhears a worker joining can find it by trying; ` +
-    `leave --token out for a random one, or use ${leastToken} or more`
+    `the token has ${plural(token.length, 'character')}: whoever overhears a worker joining can find it by trying; ` +
+    `use ${leastToken} or more, or give none, and it is a random one`
   );
 }
 

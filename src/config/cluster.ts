@@ -151,7 +151,11 @@ export const clusterSchema = z
 /** @returns what excludes what: path in the section, why, and the remedy */
 export function clusterConflict({ allReduce, transport, compression, precision, sync, optimizerState }: ClusterConfig) {
   if (allReduce === 'mpi' && transport !== 'mpi') {
-    return ['transport', 'MPI adds up only where it is the transport, too', 'set cluster.transport: mpi'] as const;
+    return [
+      'transport',
+      'MPI adds up only where it is the transport, too',
+      'set cluster.transport: mpi, or cluster.allReduce: auto',
+    ] as const;
   }
   if (allReduce === 'mpi' && optimizerState === 'sharded') {
     const message = 'MPI gives everybody the whole sum, and of sharded state each worker gets its share';

@@ -325,7 +325,7 @@ describe('a value that breaks a rule', () => {
 
   it('refuses a sum by MPI beside what it cannot be', () => {
     expect(failure(good, 'cluster.allReduce=mpi').message).toMatch(
-      /^cluster.transport: MPI adds up only where it is the transport, too: set cluster.transport: mpi/,
+      /^cluster.transport: MPI adds up only where it is the transport, too: set cluster.transport: mpi, or cluster.allReduce: auto/,
     );
     const mpi = ['cluster.allReduce=mpi', 'cluster.transport=mpi'];
     expect(failure(good, ...mpi, 'cluster.precision=int8').message).toBe(

@@ -166,11 +166,15 @@ skipIf(!hasOpenssl && 'encrypted ranks: needs openssl').it(
     const start = (number: number) => rank(['--rank', String(number), ...common, ...pair('ours')]);
     const first = start(0);
     const refused = await served(['--rank', '1', ...common, ...pair('ours'), '--tls-ca', 'other-cert.pem']);
+    const plain = await served(['--rank', '1', ...common]);
     const [end, left] = await Promise.all([first.finished, start(1).finished]);
     expect([end.code, left.code, refused.code]).toEqual([0, 0, 2]);
     expect(end.stdout).toContain('listening at wss://');
     expect(end.stdout).toContain(`parameters sha256: ${hashOfShort}`);
     expect(refused.stdout).toContain('is not trusted');
+    expect(refused.stdout).toContain('the same --tls-cert and --tls-key, or by --tls-ca the authority');
+    expect([plain.code, plain.stdout]).toEqual([2, expect.stringContaining('rank 0 has a certificate, and this rank')]);
+    expect(plain.stdout).toContain('remedy: give every rank the same --tls-cert and --tls-key, or none');
   },
 );
 
@@ -198,6 +202,7 @@ describe('a job that cannot begin ends within the timeout', () => {
     const [unheard, alone] = await Promise.all([served([...second, '--job', 'a']), served([...first, '--job', 'b'])]);
     expect([unheard.code, alone.code]).toEqual([75, 75]);
     expect(unheard.stdout).toContain(`${me}: error: rank 0 has left no word in runs/.join-job-a`);
+    expect(unheard.stdout).toContain('given the same config and --set, word for word');
     expect(alone.stdout).toContain('of 2 ranks these have not come within 1 s: rank 1');
     expect(readdirSync(join(folder, 'runs'))).toEqual(['job-1']);
   });
@@ -210,6 +215,20 @@ describe('a job that cannot begin ends within the timeout', () => {
     expect(ranks[0].stdout).toContain('error: training.epochs: 0');
     expect(ranks[1].stdout).toContain(`${me}: error: rank 0 on ${hostname()} could not begin: training.epochs: 0`);
     expect(readdirSync(join(folder, 'runs'))).toEqual([]);
+  });
+
+  skipIf(!hasOpenssl && 'ranks of which one encrypts: needs openssl').it('where one rank alone encrypts', async () => {
+    const { folder, served } = newJob();
+    const tls = certificate(folder, 'ours');
+    const mine = ['--tls-cert', 'ours-cert.pem', '--tls-key', 'ours-key.pem'];
+    const nothing = { came: () => undefined, failed: () => undefined };
+    for (const [first, given] of [[undefined, mine] as const, [tls, []] as const]) {
+      const other = await webSocket.accept({ address: '127.0.0.1', port: 0, patience: 20, tls: first }, nothing);
+      const { code, stdout } = await served([...second, ...given, '--coordinator', `127.0.0.1:${other.port}`], token);
+      await other.close();
+      expect([code, stdout]).toEqual([75, expect.stringContaining('the same --tls-cert and --tls-key, or none')]);
+      expect(stdout).not.toMatch(/wss?:\/\/ if/);
+    }
   });
 
   it('where the tokens differ', async () => {
@@ -275,4 +294,14 @@ describe('a job that cannot begin ends within the timeout', () => {
     expect(full.stdout).toMatch(/runs\/\.join-job-a.*: cannot be (written|made)/);
     expect(other.stdout).toContain(`${me}: error: rank 0 has left no word`);
   });
+});
+
+it('a rank that ends before its run does says what is to change in the command that goes on, --out too', async () => {
+  const { served } = newJob();
+  const one = ['--rank', '0', '--size', '1', '--job', 'a'];
+  const begun = await served([...one, '--out', 'kept', '--steps', '1']);
+  expect(begun.code).toBe(0);
+  expect(begun.stdout).toContain(
+    'go on with: --resume kept/job-1 in place of the config, and without --out, in the same command',
+  );
 });

@@ -12,6 +12,9 @@ type Address = bigint;
 
 const require = createRequire(import.meta.url);
 
+/** A remedy: what is to be set where there is no MPI. One without the other is refused. */
+export const withoutMpi = 'set cluster.transport: websocket, and cluster.allReduce: auto where that is mpi';
+
 /** `H` is a handle, `A` an address. */
 const signatures = {
   MPI_Init_thread: ['A', 'A', 'int', 'A'],
@@ -261,6 +264,6 @@ export function mpiLibrary(): MpiLibrary {
   }
   throw new ConfigError(
     `no MPI library loads here that follows the interface of Open MPI 4 and 5 or of MPICH (${failures.join('; ')})`,
-    'install one (Debian: apt-get install libopenmpi3), name its file in LOCKSTEP_MPI, or use cluster.transport: websocket',
+    `install one (Debian: apt-get install libopenmpi3), name its file in LOCKSTEP_MPI, or ${withoutMpi}`,
   );
 }

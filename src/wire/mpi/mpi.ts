@@ -5,12 +5,13 @@
 import { ConfigError } from '../../errors.js';
 import type { Transport } from '../transport.js';
 import { MpiChannel } from './mpi-channel.js';
+import { withoutMpi } from './mpi-library.js';
 import { mpiWorld } from './mpi-world.js';
 
 const schemes = { plain: 'mpi', encrypted: 'mpis' } as const;
 
 const unencrypted = (remedy: string) =>
-  new ConfigError('sums go by MPI, which does not encrypt', `${remedy}, or use cluster.transport: websocket`);
+  new ConfigError('sums go by MPI, which does not encrypt', `${remedy}, or ${withoutMpi}`);
 
 /** @param socket carries all that is no sum */
 export function besideMpi(socket: Transport): Transport {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { afterEach, expect, it, vi } from 'vitest';
+import { clusterConflict, clusterSchema } from '../../../src/config/cluster.js';
 import { lostLauncherFile } from '../../../src/wire/mpi/mpi-library.js';
 import { transportNamed } from '../../../src/wire/transports.js';
 import { skipIf } from '../../support/skip-if.js';
@@ -17,6 +18,15 @@ it.each([
   vi.stubEnv('PMI_RANK', '0');
   vi.stubEnv('PMI_FD', String(file));
   expect(() => transportNamed('mpi')).toThrow(`PMI_FD=${file}, by which MPI talks to what has started the job`);
+});
+
+it('outside of a job the remedy names all that is to be set, as one without the other is refused', () => {
+  for (const name of ['OMPI_COMM_WORLD_RANK', 'PMI_RANK', 'SLURM_PROCID', 'PMIX_RANK']) vi.stubEnv(name, undefined);
+  const both = 'set cluster.transport: websocket, and cluster.allReduce: auto where that is mpi';
+  expect(() => transportNamed('mpi')).toThrow(both);
+  const cluster = clusterSchema.parse({ allReduce: 'mpi', transport: 'websocket' });
+  expect(clusterConflict(cluster)![2]).toBe('set cluster.transport: mpi, or cluster.allReduce: auto');
+  expect(clusterConflict({ ...cluster, allReduce: 'auto' })).toBeUndefined();
 });
 
 skipIf(process.platform === 'win32' && 'files of launchers: Windows has none').it('a socket is taken', async () => {
