@@ -8,6 +8,7 @@ import { shellWord } from '../src/ground/shell-words.js';
 import { slurmScript } from '../src/launch/slurm-script.js';
 import {
   checkConfig,
+  checkOut,
   commandOf,
   cpuCount,
   joinArguments,
@@ -63,6 +64,7 @@ async function runLaunchSlurm(
     // All nodes share its folder, this one too.
     const missing = missingRun(flags);
     if (missing) throw missing;
+    checkOut(flags);
     const name = basename(file ?? flags.resume!, extname(file ?? '')).replaceAll(/[^\w.-]/g, '_');
     const options = [
       ...(flags.time === undefined ? [] : [`--time=${timeLimit(flags.time)}`]),

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import { ConfigError } from '../src/errors.js';
 import { beside } from '../src/ground/near-path.js';
+import { fileOnTheWay } from '../src/ground/write-failure.js';
 import { jobName } from '../src/launch/launch.js';
 import { configName, isRunFolder } from '../src/report/run-folder.js';
 import { givenWords } from './given-words.js';
@@ -112,6 +113,12 @@ export function missingRun({ resume, chdir }: LaunchedFlags): ConfigError | unde
     `--resume ${resume}: is no run here (${what})`,
     beside(path, "name a run's folder, such as runs/digits-1"),
   );
+}
+
+/** @throws ConfigError where no run's folder can be made, as far as this machine can see */
+export function checkOut({ out, chdir }: LaunchedFlags): void {
+  const why = out === undefined ? undefined : fileOnTheWay(chdir === undefined ? out : resolve(chdir, out));
+  if (why !== undefined) throw new ConfigError(`--out ${out}: ${why}`, 'choose another folder with --out');
 }
 
 /** The cores of `--cpus`. @throws ConfigError */

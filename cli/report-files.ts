@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { ConfigError, OutputError } from '../src/errors.js';
 import { writeFileAtomically } from '../src/ground/atomic-file.js';
 import { printable } from '../src/ground/printable.js';
+import { fileOnTheWay } from '../src/ground/write-failure.js';
 import type { ReportDocument } from '../src/report/document.js';
 import { assertWritable } from '../src/report/run-folder.js';
 import type { SharedFlags } from './shared-options.js';
@@ -33,7 +34,10 @@ export function checkReportFiles({ html, markdown, force }: ReportFlags): boolea
       assertWritable(dirname(resolve(file)));
     } catch (error) {
       if (!(error instanceof OutputError)) throw error;
-      throw new OutputError(`${asked}: cannot be written (${error.problem})`, 'choose another place');
+      throw new OutputError(
+        `${asked}: cannot be written (${fileOnTheWay(dirname(file)) ?? error.problem})`,
+        'choose another place',
+      );
     }
   }
   return files.length > 0;

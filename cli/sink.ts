@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createWriteStream, renameSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
-import { OutputError } from '../src/errors.js';
 import { makeFolders } from '../src/ground/atomic-file.js';
+import { unwritten } from '../src/ground/write-failure.js';
 import { beforeDeath } from '../src/report/last-acts.js';
 import { untilKilled } from './running.js';
 
@@ -23,7 +23,8 @@ export async function writeLines(lines: AsyncIterable<string>, file: string | un
   } catch (error) {
     discard(temporary);
     // Lines may fail to come, for reasons of their own.
-    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : asOutputError(file, error as Error);
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw unwritten(file, error, 'choose another --output');
   } finally {
     forget();
   }
@@ -67,8 +68,4 @@ async function toFile(lines: AsyncIterable<string>, file: string): Promise<void>
     stream.end();
   }
   await done;
-}
-
-function asOutputError(file: string, { message }: Error): OutputError {
-  return new OutputError(`${file}: cannot be written (${message})`, 'free some space, or choose another --output');
 }

@@ -1,6 +1,4 @@
 /** Explains one example after the other. */
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { pngUri } from '../../src/data/images/png.js';
 import {
   gradientOf,
@@ -171,7 +169,6 @@ export class Explainer {
       const picture = given[index];
       const map = isDrawn ? await heatMapPng({ ...own, picture, attributions: values }) : new Uint8Array();
       if (file !== undefined) {
-        mkdirSync(dirname(file), { recursive: true });
         writeFileAtomically(file, [map]);
       }
       const found = { input, height, width, attributions: [...values], ...(file !== undefined && { file }) };

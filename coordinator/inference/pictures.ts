@@ -1,10 +1,10 @@
 /** Predicted masks and pictures as PNG files. */
-import { mkdirSync } from 'node:fs';
-import { basename, dirname, extname, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { encodePng } from '../../src/data/images/png.js';
 import { ConfigError, OutputError } from '../../src/errors.js';
 import { writeFileAtomically } from '../../src/ground/atomic-file.js';
 import { statusOf } from '../../src/ground/status.js';
+import { fileOnTheWay } from '../../src/ground/write-failure.js';
 import type { OutputReading } from './output-meaning.js';
 
 /** An output of the model, and how it is read. */
@@ -32,8 +32,11 @@ export class PictureFiles {
   readonly #options: PictureOptions;
   readonly #taken = new Set<string>();
 
+  /** @throws OutputError where there can be no such folder */
   constructor(options: PictureOptions) {
     this.#options = options;
+    const why = fileOnTheWay(options.folder);
+    if (why !== undefined) throw new OutputError(`--images ${options.folder}: ${why}`, 'choose another --images');
   }
 
   /**
@@ -104,7 +107,6 @@ export class PictureWriter {
     const several = this.#outputs.filter(isPicture).length > 1;
     const suffix = several && about.target !== undefined ? `.${about.target}` : '';
     const file = this.#files.take(row, name, suffix);
-    mkdirSync(dirname(file), { recursive: true });
     writeFileAtomically(file, [png]);
     return file;
   }

@@ -4,7 +4,8 @@ import { leaves } from '../../src/config/leaves.js';
 import { resolvedYaml } from '../../src/config/load-config.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import type { StepModel } from '../../src/engine/step.js';
-import { LockstepError, OutputError } from '../../src/errors.js';
+import { LockstepError } from '../../src/errors.js';
+import { unwritten } from '../../src/ground/write-failure.js';
 import { type SlabTensor, tensorOf } from '../../src/model/slab.js';
 import { trainableIn } from '../../src/optimizer/optimizer.js';
 import type { Reporter } from '../../src/report/events.js';
@@ -66,10 +67,7 @@ function openTensorboard({ config, folder, step, model, optionsOf }: TrackedRun)
   try {
     return tensorboardTracker(place, step, described, optionsOf(place));
   } catch (error) {
-    throw new OutputError(
-      `${place}: cannot be written (${(error as Error).message})`,
-      'free some space, or leave track.tensorboard out',
-    );
+    throw unwritten(place, error, 'leave track.tensorboard out');
   }
 }
 

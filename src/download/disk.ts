@@ -6,6 +6,7 @@ import { dirname, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { OutputError } from '../errors.js';
 import { grouped } from '../ground/units.js';
+import { unwritten } from '../ground/write-failure.js';
 import { assertWritable } from '../report/run-folder.js';
 
 /** Bytes of a file; undefined where there is none. */
@@ -58,11 +59,7 @@ export async function orOutputError<T>(path: string, action: () => Promise<T>): 
   try {
     return await action();
   } catch (error) {
-    const { syscall, message } = error as NodeJS.ErrnoException;
-    if (syscall === undefined) throw error;
-    throw new OutputError(
-      `${path}: cannot be written (${message})`,
-      'free some space or choose another folder with --dir; what has come so far is kept',
-    );
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw unwritten(path, error, 'choose another folder with --dir; what has come so far is kept');
   }
 }

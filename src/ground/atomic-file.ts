@@ -12,7 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { OutputError } from '../errors.js';
+import { unwritten } from './write-failure.js';
 
 /** A file's content as parts that lie one behind the other. */
 export type Content = string | readonly Uint8Array[];
@@ -155,9 +155,6 @@ function orOutputError(path: string, action: () => void): void {
   try {
     action();
   } catch (error) {
-    throw new OutputError(
-      `${path}: cannot be written (${(error as Error).message})`,
-      'free some space, or choose another place',
-    );
+    throw unwritten(path, error, 'choose another place');
   }
 }

@@ -15,8 +15,11 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { ConfigError, OutputError } from '../errors.js';
+import { ConfigError } from '../errors.js';
 import { makeFolders, writeFileAtomically } from '../ground/atomic-file.js';
+import { fileOnTheWay, unwritten } from '../ground/write-failure.js';
+
+const elsewhere = 'choose another folder with --out, on a file system that all nodes share';
 
 /** Bytes of a notice: far more than any has. */
 const most = 1 << 16;
@@ -58,10 +61,7 @@ export function makeJobFolder(folder: string): void {
   } catch (error) {
     const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST';
     if (isThere && statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
-    throw new OutputError(
-      `${folder}: cannot be made (${(error as Error).message})`,
-      'free some space, or choose another folder with --out, on a file system that all nodes share',
-    );
+    throw unwritten(folder, error, elsewhere);
   }
 }
 
@@ -85,7 +85,7 @@ export function removeNotice(file: string): void {
 
 /**
  * @returns undefined while there is none that is whole
- * @throws ConfigError when somebody else may have written it, or others may read the token in it
+ * @throws ConfigError when there can be none, somebody else may have written it, or others may read the token in it
  */
 export function readNotice(file: string): Notice | undefined {
   const text = readOwn(file);
@@ -105,6 +105,8 @@ function readOwn(file: string): string | undefined {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // ESTALE: a network file system on which it has just been replaced.
+    const why = fileOnTheWay(dirname(file));
+    if (why !== undefined) throw new ConfigError(`${file}: cannot be read (${why})`, elsewhere);
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ESTALE') return undefined;
     throw foreign(file, `cannot be read (${code})`);
   }

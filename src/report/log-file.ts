@@ -1,6 +1,6 @@
 /** Files of a line of JSON an entry: appended to while a run goes on, cut back when it is taken up from a checkpoint. */
 import { constants, ftruncateSync, openSync, readSync } from 'node:fs';
-import { OutputError } from '../errors.js';
+import { unwritten } from '../ground/write-failure.js';
 import { PatientFile, type PatientOptions } from './patient-file.js';
 
 const blockBytes = 1 << 16;
@@ -19,10 +19,7 @@ export class LogFile {
    */
   constructor(file: string, keep: (entry: Record<string, unknown>) => boolean, options: LogOptions = {}) {
     const failed = (error: unknown): never => {
-      throw new OutputError(
-        `${file}: cannot be written (${(error as Error).message})`,
-        'free some space or choose another folder with --out',
-      );
+      throw unwritten(file, error, 'choose another folder with --out');
     };
     try {
       // Not for appending: what Windows opens so it does not cut off (nodejs/node#3177).

@@ -16,6 +16,7 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { OutputError } from '../errors.js';
 import { makeFolders } from '../ground/atomic-file.js';
+import { fileOnTheWay } from '../ground/write-failure.js';
 
 /** The resolved config in a run's folder. */
 export const configName = 'config.yaml';
@@ -99,8 +100,7 @@ function orOutputError<T>(parent: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    const code = codeOf(error);
-    const reason = code === 'ENOTDIR' || code === 'EEXIST' ? 'a part of the path is a file, not a folder' : code;
+    const reason = fileOnTheWay(parent) ?? codeOf(error);
     throw new OutputError(`${parent}: cannot make a folder there (${reason})`, 'choose another folder with --out');
   }
 }

@@ -144,7 +144,7 @@ describe('an error', () => {
     writeFileSync(join(dir, 'file'), '');
     const below = await download(server.url, join(dir, 'file', 'data'));
     expect(below.error).toBeInstanceOf(OutputError);
-    expect(below.error!.message).toMatch(/a part of the path is a file, not a folder\): .* --dir/);
+    expect(below.error!.message).toMatch(/file is a file, not a folder\): .* --dir/);
     const huge = await download(server.url, dir, { files: [{ ...file, size: 2 ** 52 }] });
     expect(huge.error).toBeInstanceOf(OutputError);
     expect(huge.error!.message).toMatch(/4,503,599,627,370,496 bytes are needed, [\d,]+ are free/);

@@ -43,6 +43,7 @@ const own: Record<string, Readonly<Record<string, readonly string[]>>> = {
     '--time': ['', 'x', '4h', '1:2:3:4', '1-2:3:4:5'],
     '--partition': ['a b'],
     '--command': ['', 'a\nb'],
+    '--out': ['hosts', 'hosts/runs'],
   },
   kubernetes: {
     '--nodes': ['0'],

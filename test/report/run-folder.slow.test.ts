@@ -63,7 +63,7 @@ describe('a parent that cannot hold a run', () => {
   it('is refused below a file, and left as it was', () => {
     writeFileSync(join(root, 'file'), '');
     for (const parent of [join(root, 'file'), join(root, 'file', 'runs')]) {
-      const problem = `${parent}: cannot make a folder there (a part of the path is a file, not a folder)`;
+      const problem = `${parent}: cannot make a folder there (${join(root, 'file')} is a file, not a folder)`;
       const expected = new OutputError(problem, 'choose another folder with --out');
       expect(() => assertWritable(parent)).toThrow(expected);
       expect(() => createRunFolder(parent, 'x', 'config')).toThrow(expected);

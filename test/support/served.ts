@@ -56,7 +56,8 @@ function exchange(env: NonNullable<Order['env']>): NonNullable<Order['env']> {
 
 process.on('message', async ({ args, folder, env = {} }: Order) => {
   chdir(folder);
-  const before = exchange(env);
+  // --device chooses it for the rest of a process.
+  const before = exchange({ LOCKSTEP_DEVICE: process.env.LOCKSTEP_DEVICE, ...env });
   const done = await watched(() => runProgram(args));
   exchange(before);
   process.send!(done);
