@@ -143,7 +143,7 @@ class Leader {
       minWorkersLater: 0,
       report: this.#report,
       goOn: this.#watch.goOn,
-      arrival: { seconds: timeout, missed: (names: readonly string[]) => this.#missed(names) },
+      arrival: { seconds: timeout, ranks: size, missed: (names: readonly string[]) => this.#missed(names) },
     };
   }
 

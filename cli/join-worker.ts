@@ -115,13 +115,26 @@ class Follower {
 
   async #work(url: string, token: string, signal: AbortSignal): Promise<number | undefined> {
     const { threads, cache, timeout, ca, tls } = this.#request;
-    const name = rankName(this.#launch.rank, this.#launch.host);
+    const { rank: number, size, host } = this.#launch;
+    const name = rankName(number, host);
     let isOver = false;
     const report: WorkerReporter = (event) => {
       isOver = event.event === 'end' && event.outcome === 'over';
       this.#tell(event);
     };
-    await work({ url, token, name, threads, cache, timeout, ca, peer: { tls }, signal, report });
+    await work({
+      url,
+      token,
+      name,
+      rank: { number, size },
+      threads,
+      cache,
+      timeout,
+      ca,
+      peer: { tls },
+      signal,
+      report,
+    });
     return isOver ? 0 : undefined;
   }
 

@@ -34,7 +34,7 @@ its share of the machine. A job that is started anew goes on with its run.
 Without LOCKSTEP_TOKEN in the environment, all nodes share the folder of --out, where rank 0 leaves a token.
 With --tls-cert and --tls-key, the same in every rank, all that the ranks say to each other is encrypted; without --tls-ca they trust
 that certificate alone.
-Exit codes: 0 the run is over, 1 failed run, 2 bad input, 75 the run is not over and the same command goes on with it:
+Exit codes: 0 the run is over, or has taken its --steps, 1 failed run, 2 bad input, 75 the run is not over and the same command goes on with it:
 it was stopped by a signal, after a checkpoint, or ranks were missing.`,
     )
     .action(runJoin);

@@ -28,6 +28,8 @@ export interface WorkerOptions {
   readonly token?: string;
   /** In reports; default: the name of this machine. */
   readonly name?: string;
+  /** Which rank of a job this is, from 0, and of how many, where a launcher has started it; rank 0 takes each in once. Default: none. */
+  readonly rank?: { readonly number: number; readonly size: number };
   /** Engine threads; default: one a core, and one where a device computes, which has no more. The result does not depend on it. */
   readonly threads?: number;
   /**
@@ -258,12 +260,13 @@ class Joining {
   }
 
   #identity(peers: Peers) {
-    const { name, threads, hostId } = this.#options;
+    const { name, rank = null, threads, hostId } = this.#options;
     const { engine, processor, hash } = this.#numerics;
     return {
       kind: 'hello' as const,
       name,
       membership: this.#membership,
+      rank,
       threads,
       host: hostIdentity(hostId),
       engine,

@@ -7,6 +7,7 @@ import type { Arrival, Visitors } from '../../src/wire/listen.js';
 import type { Hello, RunEnding } from '../../src/wire/messages.js';
 import type { Clock } from './clock.js';
 import type { JoinLimits } from './join-limits.js';
+import { RankRoll } from './rank-roll.js';
 import { sayGoodbye } from './remote.js';
 import { workerEvent } from './reports.js';
 import type { World } from './world.js';
@@ -17,6 +18,8 @@ export interface AdmissionOptions {
   /** What this machine's arithmetic gives. */
   readonly numerics: NumericFingerprint;
   readonly allowMixedNumerics: boolean;
+  /** Where the workers are ranks of a job: how many it has, with the coordinator. */
+  readonly ranks?: number;
   /** Seconds without a sign of life after which a worker is given up. */
   readonly silence: number;
   readonly report: Reporter;
@@ -35,12 +38,15 @@ export class Admission implements Visitors<'hello'> {
   readonly #options: AdmissionOptions;
   /** Why nobody can take part any more. */
   #ending: RunEnding | undefined;
+  readonly #roll: RankRoll | undefined;
   #toldAt = Number.NEGATIVE_INFINITY;
   /** Strangers since the last line about one. */
   #untold = 0;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+    const { ranks, silence } = options;
+    this.#roll = ranks === undefined ? undefined : new RankRoll(ranks, 2000 * silence);
   }
 
   /** Whoever comes from now on is let go. @param ending that they are told */
@@ -51,11 +57,13 @@ export class Admission implements Visitors<'hello'> {
   /** Somebody who knows the token. */
   arrived({ connection, hello, welcome }: Arrival<'hello'>): void {
     const crowded = this.#crowded(hello, connection);
-    if (crowded) {
-      this.refused(new WireError(`${connection.address}: ${crowded.problem}`, crowded.remedy));
-      return void connection.refuse(crowded.problem, crowded.remedy, false);
+    if (crowded) return void this.#putOff(connection, crowded, false);
+    const { world, clock } = this.#options;
+    const doubtful = this.#roll?.refusal(hello, world.workers, clock.now());
+    if (doubtful && !(doubtful.error instanceof RefusedError)) {
+      return void this.#putOff(connection, doubtful.error, doubtful.again);
     }
-    const unfit = this.#unfit(hello);
+    const unfit = doubtful?.error ?? this.#unfit(hello);
     if (unfit) this.#turnAway(hello, connection, unfit);
     else this.#admit({ connection, hello, welcome });
   }
@@ -70,6 +78,12 @@ export class Admission implements Visitors<'hello'> {
     const more = this.#untold > 0 ? ` (and ${this.#untold} before)` : '';
     [this.#toldAt, this.#untold] = [now, 0];
     this.#options.report({ event: 'warning', message: `${strangerTold}${problem}${more}` });
+  }
+
+  /** It tries again by itself. @param again whether that has been told of it before */
+  #putOff(connection: Connection, { problem, remedy }: LockstepError, again: boolean): void {
+    if (!again) this.refused(new WireError(`${connection.address}: ${problem}`, remedy));
+    void connection.refuse(problem, remedy, false);
   }
 
   /** Why it has to wait. */
@@ -96,7 +110,7 @@ export class Admission implements Visitors<'hello'> {
     );
   }
 
-  #turnAway({ name }: Hello, connection: Connection, { problem, remedy }: RefusedError): void {
+  #turnAway({ name }: Hello, connection: Connection, { problem, remedy }: LockstepError): void {
     const { world, limits, clock, report } = this.#options;
     limits.lost(connection.host, undefined, clock.now());
     report(workerEvent({ name, connection }, 'refused', world.committed, problem));

@@ -200,7 +200,7 @@ export class AllReduceAttempts {
   #stuck(who: string, what: string): WireError {
     const error = new WireError(
       `the sum of step ${grouped(this.#round + 1)} by MPI cannot end: ${who} ${what}`,
-      'resume the run, which goes on from its newest checkpoint; with cluster.allReduce: auto it goes on without workers that are lost',
+      'resume the run, which goes on from its newest checkpoint, or from its start where it has none yet; with cluster.allReduce: auto it goes on without workers that are lost',
     );
     this.#options.roster.allReduce.abort(error);
     return error;

@@ -6,6 +6,8 @@ import { StoppedError } from '../../src/pool/control.js';
 export interface FirstWorkers {
   /** 0 for ever. */
   readonly seconds: number;
+  /** Where the workers are ranks of a job: how many it has, this process included. */
+  readonly ranks?: number;
   /** What ends the run where they do not. @param present names of those that take part by then */
   readonly missed: (present: readonly string[]) => LockstepError;
 }

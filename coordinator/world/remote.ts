@@ -69,6 +69,7 @@ export class RemoteWorker implements Worker {
   readonly host: string;
   /** Tells a worker that comes back from a new one. */
   readonly membership: string;
+  readonly rank: Hello['rank'];
   /** Where other workers reach it. */
   readonly peer: string | null;
   readonly connection: Connection;
@@ -88,6 +89,7 @@ export class RemoteWorker implements Worker {
     this.threads = hello.threads;
     this.host = hello.host;
     this.membership = hello.membership;
+    this.rank = hello.rank;
     this.peer = hello.peer;
     this.connection = connection;
     this.standing = new Standing(hasWorked);

@@ -157,6 +157,7 @@ async function open(
     limits,
     numerics,
     allowMixedNumerics: choices.allowMixedNumerics,
+    ranks: workers.arrival?.ranks,
     silence: config.silence,
     report,
     clock: systemClock,

@@ -7,7 +7,7 @@ import type { AllReducePlan } from '../reduce/plan.js';
 import type { ParameterRange } from '../reduce/shares.js';
 
 /** Raised by every change that an older program would not understand. */
-export const protocolVersion = 14;
+export const protocolVersion = 15;
 
 /** C → W, and listening peer → calling peer: the first message of a connection. */
 export interface Challenge {
@@ -27,6 +27,8 @@ export interface Hello {
   readonly name: string;
   /** Random, and the same for all connections of this process: by it the coordinator knows a worker that comes back. */
   readonly membership: string;
+  /** Which rank of a job I am, counted from 0, of how many; null for one that no launcher has started. */
+  readonly rank: { readonly number: number; readonly size: number } | null;
   readonly threads: number;
   /** Hash of what tells one host from another: workers that have the same one add up among themselves first. */
   readonly host: string;

@@ -305,3 +305,23 @@ it('a rank that ends before its run does says what is to change in the command t
     'go on with: --resume kept/job-1 in place of the config, and without --out, in the same command',
   );
 });
+
+it('a second process of one rank, and one that goes by another number of ranks, are refused, and the run does not begin without who is missing', async () => {
+  const { rank, served } = newJob();
+  const where = ['--coordinator', `127.0.0.1:${await freePort()}`, '--set', 'cluster.silence=1', '--timeout', '60'];
+  const given = (number: number, size: number) => ['--rank', String(number), '--size', String(size), ...where];
+  const token = { LOCKSTEP_TOKEN: 'a secret of tests' };
+  const leader = rank(given(0, 3), token);
+  const one = rank(given(1, 3), token);
+  await leader.says('rank1.');
+  const twice = await served(given(1, 3), token);
+  const other = await served(given(2, 4), token);
+  expect([twice.code, twice.stdout]).toEqual([2, expect.stringContaining('rank 1 is here already')]);
+  expect([other.code, other.stdout]).toEqual([2, expect.stringContaining('it is rank 2 of 4, and rank 0 goes by 3')]);
+  leader.process.kill('SIGTERM');
+  const [{ code, stdout }] = await Promise.all([leader.finished, one.finished]);
+  expect(code).toBe(75);
+  expect(stdout).toMatch(/warning: somebody could not join: 127\S+: rank 1 is here already, and another process/);
+  expect(stdout).toContain('it is rank 2 of 4, and rank 0 goes by 3 ranks');
+  expect(stdout).not.toMatch(/rank1\.\S+-2|^ *1\/2 /m);
+});

@@ -17,6 +17,7 @@ export const samples: { readonly [K in Message['kind']]: Extract<Message, { kind
     proof: nonce(3),
     name: 'Regal 1 · Süd',
     membership: 'c2Vzc2lvbg',
+    rank: { number: 1, size: 3 },
     threads: 4,
     host: 'cd34',
     engine: 'onnx 1.30.0',

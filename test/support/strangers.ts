@@ -60,6 +60,7 @@ export async function workerIdentity(name: string, membership: string): Promise<
     kind: 'hello',
     name,
     membership,
+    rank: null,
     threads: 1,
     host: hostIdentity(membership),
     engine,

@@ -70,6 +70,8 @@ describe('a message', () => {
     [{ ...samples.hello, name: 'x'.repeat(65) }, `hello.name: "${'x'.repeat(36)}... is not`],
     [{ ...samples.hello, name: 'a\u001b[2J' }, 'hello.name: "a\\u001b[2J" is not'],
     [{ ...samples.hello, name: 'two\nlines' }, 'hello.name: "two\\nlines" is not'],
+    [{ ...samples.hello, rank: { number: 1 } }, 'hello.rank.size is missing'],
+    [{ ...samples.hello, rank: { number: 4096, size: 2 } }, 'hello.rank.number: 4096 is not'],
     [{ ...samples.hello, peer: 5 }, 'hello.peer: 5 is not a text'],
     [{ ...samples.hello, data: 'ab' }, 'hello.data: "ab" is not a list'],
     [{ ...samples.hello, data: Array(300).fill('ab') }, 'hello.data: a list of 300 is not a list of at most 256'],
