@@ -68,7 +68,7 @@ async function runLaunchSlurm(
     const name = basename(file ?? flags.resume!, extname(file ?? '')).replaceAll(/[^\w.-]/g, '_');
     const options = [
       ...(flags.time === undefined ? [] : [`--time=${timeLimit(flags.time)}`]),
-      ...(flags.partition === undefined ? [] : [`--partition=${flags.partition}`]),
+      ...(flags.partition === undefined ? [] : [`--partition=${partitionName(flags.partition)}`]),
       ...(flags.cpus === undefined ? [] : [`--cpus-per-task=${cpuCount(flags.cpus, 65_533)}`]),
       ...more,
     ].map(sbatchOption);
@@ -90,8 +90,14 @@ const thisProgram = (): string => shellWord(resolve(process.argv[1]));
 
 /** Of sbatch: minutes, or other parts of time, or none (its manual, --time). @throws ConfigError */
 function timeLimit(text: string): string {
-  if (/^(-1|infinite|unlimited|\d+(:\d*){0,2}|\d+-\d*(:\d*){0,2})$/i.test(text)) return text;
+  if (/^(-1|infinite|unlimited|\d+(:\d+){0,2}|\d+-(\d+(:\d+){0,2})?)$/i.test(text)) return text;
   throw new ConfigError(`--time ${text}: is no time as Slurm has them`, 'write minutes, 04:00:00 or 1-12:00:00');
+}
+
+/** @throws ConfigError where there is none, which sbatch takes and the controller refuses */
+function partitionName(text: string): string {
+  if (text !== '') return text;
+  throw new ConfigError('--partition is empty', 'name one that sinfo shows, or leave it out');
 }
 
 /** One that a line of a batch file holds as it is. @throws ConfigError */

@@ -40,8 +40,8 @@ const own: Record<string, Readonly<Record<string, readonly string[]>>> = {
     '--nodes': ['0'],
     '--cpus': ['0', 'x'],
     // As sbatch 22.05 refuses them.
-    '--time': ['', 'x', '4h', '1:2:3:4', '1-2:3:4:5'],
-    '--partition': ['a b'],
+    '--time': ['', 'x', '4h', '1:', '1-:', '1:2:3:4', '1-2:3:4:5'],
+    '--partition': ['', 'a b'],
     '--command': ['', 'a\nb'],
     '--out': ['hosts', 'hosts/runs'],
   },
@@ -102,7 +102,7 @@ const plan = async (kind: string, folder: string, ...args: readonly string[]) =>
 
 it('takes what Slurm, Kubernetes and registries of images take', async () => {
   const folder = folderWith('a\n');
-  for (const time of ['0', '-1', '90', '1:2', '1-2', '1-2:3:4', 'UNLIMITED', '99:99:99']) {
+  for (const time of ['0', '-1', '90', '1:2', '1-', '1-2', '1-2:3:4', 'UNLIMITED', '99:99:99']) {
     expect(await plan('slurm', folder, 'run.yaml', `--time=${time}`, '--cpus=4.0')).toContain(`--time=${time}\n`);
   }
   expect(await plan('slurm', folder, 'run.yaml', '--cpus=4.0')).toContain('--cpus-per-task=4\n');
