@@ -19,6 +19,7 @@ const ownMeaning: Readonly<Record<string, readonly string[]>> = {
   '--port': ['ui'],
   '--repeats': ['scale'],
   '--steps': ['explain', 'scale'],
+  '--timeout': ['coordinator'],
   '--token': ['ui'],
   '--top': ['explain'],
 };
