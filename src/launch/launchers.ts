@@ -5,6 +5,7 @@ import {
   agreed,
   countVariable,
   type Environment,
+  hostVariable,
   portVariable,
   rankVariable,
   sizeVariable,
@@ -53,13 +54,14 @@ export const launchers: readonly ((env: Environment) => Found | undefined)[] = [
 function torchrun(env: Environment): Found | undefined {
   const run = variableOf(env, 'TORCHELASTIC_RUN_ID');
   if (run === undefined || variableOf(env, 'RANK') === undefined) return undefined;
-  const [host, port] = [variableOf(env, 'MASTER_ADDR'), portVariable(env, 'MASTER_PORT')];
+  const [host, port] = [hostVariable(env, 'MASTER_ADDR'), portVariable(env, 'MASTER_PORT')];
   // Its agent listens on the port that it names (torch.distributed.elastic, TORCHELASTIC_USE_AGENT_STORE).
   const isTaken = variableOf(env, 'TORCHELASTIC_USE_AGENT_STORE') === 'True';
   return {
     by: 'torchrun',
     ...ranksOfTorch(env),
     coordinator: host === undefined ? undefined : { host, port: isTaken ? undefined : port },
+    job: jobOfPod(env, rankVariable(env, 'JOB_COMPLETION_INDEX')),
     ...allocation(env),
     session: `torch-${run}-${host}-${port}`,
     endsAsOne: false,
@@ -161,18 +163,21 @@ function kubernetes(env: Environment): Found | undefined {
   const node = rankVariable(env, 'PET_NODE_RANK');
   if (index === undefined && node === undefined) return undefined;
   const rank = agreed({ JOB_COMPLETION_INDEX: index, PET_NODE_RANK: node, RANK: rankVariable(env, 'RANK') });
-  const pod = variableOf(env, 'HOSTNAME');
-  // The controller names a pod's host after its job and its number.
-  const name = pod?.endsWith(`-${rank}`) ? pod.slice(0, -`-${rank}`.length) : undefined;
   return {
     by: node === undefined ? 'Kubernetes' : 'Kubeflow',
     rank,
     size: agreed({ PET_NNODES: sizeVariable(env, 'PET_NNODES'), WORLD_SIZE: sizeVariable(env, 'WORLD_SIZE') }),
-    host: pod,
+    host: variableOf(env, 'HOSTNAME'),
     coordinator: masterOf(env),
-    job: name && `kubernetes-${name}`,
+    job: jobOfPod(env, rank),
     endsAsOne: false,
   };
+}
+
+/** The controller names a pod's host after its job and its number. */
+function jobOfPod(env: Environment, index: number | undefined): string | undefined {
+  const pod = variableOf(env, 'HOSTNAME');
+  return pod?.endsWith(`-${index}`) ? `kubernetes-${pod.slice(0, -`-${index}`.length)}` : undefined;
 }
 
 /** What torchrun sets, and others who follow it. */
@@ -189,8 +194,8 @@ const ranksOfTorch = (env: Environment) => ({
 
 function masterOf(env: Environment): Found['coordinator'] {
   const host = agreed({
-    PET_MASTER_ADDR: variableOf(env, 'PET_MASTER_ADDR'),
-    MASTER_ADDR: variableOf(env, 'MASTER_ADDR'),
+    PET_MASTER_ADDR: hostVariable(env, 'PET_MASTER_ADDR'),
+    MASTER_ADDR: hostVariable(env, 'MASTER_ADDR'),
   });
   const port = agreed({
     PET_MASTER_PORT: portVariable(env, 'PET_MASTER_PORT'),

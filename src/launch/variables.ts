@@ -1,5 +1,6 @@
 /** Variables of the environment that launchers set, read and checked. */
 import { ConfigError } from '../errors.js';
+import { isHost } from '../wire/url.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -16,6 +17,13 @@ export const rankVariable = (env: Environment, name: string): number | undefined
 /** @throws ConfigError when it is there and no number of ranks */
 export const sizeVariable = (env: Environment, name: string): number | undefined =>
   wholeOf(env, name, 1, mostRanks, ', or give --rank and --size');
+
+/** A name or address of a host. @throws ConfigError when it is there and none */
+export function hostVariable(env: Environment, name: string): string | undefined {
+  const text = variableOf(env, name);
+  if (text === undefined || isHost(text)) return text;
+  throw new ConfigError(`${name}=${text} is no name or address of a host`, `correct or unset ${name}`);
+}
 
 /** A port that all ranks are to know: not 0, which is any. @throws ConfigError when it is there and none */
 export const portVariable = (env: Environment, name: string): number | undefined => wholeOf(env, name, 1, 65_535);

@@ -8,7 +8,8 @@ export const hostAndPort = (host: string, port: number): string =>
   isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 
 /** Whether a URL can name it, as those to whom it is told have to. An address that holds on one machine alone (`fe80::1%eth0`) it cannot. */
-export const isHost = (name: string): boolean => URL.canParse(`ws://${hostAndPort(name, 1)}`);
+export const isHost = (name: string): boolean =>
+  !/[\s/?#@\\]/.test(name) && URL.canParse(`ws://${hostAndPort(name, 1)}`);
 
 /** @param place host and port */
 export const urlTo = (place: string, { plain, encrypted }: Schemes, isEncrypted: boolean): string =>

@@ -82,7 +82,13 @@ describe('a rank', () => {
       'torchrun in a TrainJob, whose agent listens on the port',
       { ...kubeflow, ...torchrun },
       {},
-      { rank: 3, size: 4, neighbours: 2, coordinator: { host: 'mnist-0', port: undefined } },
+      {
+        rank: 3,
+        size: 4,
+        neighbours: 2,
+        job: 'kubernetes-mnist-node-0',
+        coordinator: { host: 'mnist-0', port: undefined },
+      },
     ],
     ['torchrun in a job of Slurm', { ...slurm, ...torchrun }, {}, { by: 'torchrun', rank: 3, job: 'slurm-test-17' }],
     ['options', {}, { rank: 1, size: 2, job: 'x' }, { rank: 1, size: 2, host: 'here', job: 'job-x' }],
@@ -133,6 +139,16 @@ describe('a rank', () => {
     const env = { ...(of ?? { RANK: '0', WORLD_SIZE: '2', MASTER_ADDR: 'a' }), [name]: value };
     expect(() => find(env)).toThrow(ConfigError);
     expect(() => find(env)).toThrow(`${name}=${value} is not a whole number from ${range}`);
+  });
+
+  it.each(['a b', '10.0.0.1:29500', 'tcp://a', 'a/b', 'me@a', 'fe80::1%eth0'])('is refused for the host %s', (host) => {
+    const told = `MASTER_ADDR=${host} is no name or address of a host`;
+    expect(() => find({ RANK: '0', WORLD_SIZE: '2', MASTER_ADDR: host })).toThrow(told);
+    expect(() => find({ ...kubeflow, PET_MASTER_ADDR: host })).toThrow(`PET_${told}`);
+  });
+
+  it.each(['node1', '10.0.0.1', '::1', 'a.b-c.svc'])('takes the host %s', (host) => {
+    expect(find({ RANK: '0', WORLD_SIZE: '2', MASTER_ADDR: host }).coordinator).toEqual({ host, port: undefined });
   });
 
   it('takes no name of a job that no folder could have', () => {
