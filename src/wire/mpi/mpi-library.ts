@@ -90,11 +90,14 @@ export const launched = (env: NodeJS.ProcessEnv = process.env): number | undefin
   return Number.isInteger(size) ? size : undefined;
 };
 
+/** Whether the job is one of MPICH or its kin. */
+const isOfMpich = (env: NodeJS.ProcessEnv): boolean =>
+  !launchers.openMpi.some((name) => name in env) && launchers.mpich.some((name) => name in env);
+
 /** Processes of the job, which only one kind of library knows how to meet, ask for that one first. */
 function candidates(env: NodeJS.ProcessEnv): string[] {
   if (env.LOCKSTEP_MPI) return [env.LOCKSTEP_MPI];
-  const isMpich = !launchers.openMpi.some((name) => name in env) && launchers.mpich.some((name) => name in env);
-  return isMpich ? [...mpich, ...openMpi] : [...openMpi, ...mpich];
+  return isOfMpich(env) ? [...mpich, ...openMpi] : [...openMpi, ...mpich];
 }
 
 export class MpiLibrary {
@@ -253,6 +256,9 @@ let loaded: MpiLibrary | undefined;
  */
 export function mpiLibrary(): MpiLibrary {
   if (loaded) return loaded;
+  // UCX, below MPICH, puts functions of its own in the place of those by which a process gets memory, while other threads ask for some: under
+  // MPICH 4.0.2 and UCX 1.13 a process was lost by that once in 60 starts on a busy machine. Without, it registers memory for each message anew.
+  if (isOfMpich(process.env)) process.env.UCX_MEM_EVENTS ??= 'n';
   const failures: string[] = [];
   for (const file of candidates(process.env)) {
     try {

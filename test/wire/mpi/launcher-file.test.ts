@@ -1,4 +1,5 @@
-/** A rank of MPICH that npx has started, which passes no open files on: told, where MPI itself would end the process. */
+/** Ranks of MPICH: one that npx has started, which passes no open files on, is told, where MPI itself would end the process; UCX leaves memory alone. */
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -6,6 +7,8 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { clusterConflict, clusterSchema } from '../../../src/config/cluster.js';
 import { lostLauncherFile } from '../../../src/wire/mpi/mpi-library.js';
 import { transportNamed } from '../../../src/wire/transports.js';
+import { jobless } from '../../support/mpi.js';
+import { compiled } from '../../support/package.js';
 import { skipIf } from '../../support/skip-if.js';
 
 afterEach(() => vi.unstubAllEnvs());
@@ -36,4 +39,24 @@ skipIf(process.platform === 'win32' && 'files of launchers: Windows has none').i
   expect(lostLauncherFile({ PMI_FD: String(fd) })).toBeUndefined();
   expect(lostLauncherFile({})).toBeUndefined();
   server.close();
+});
+
+it.each([
+  ['MPICH', { PMI_RANK: '0' }, 'n'],
+  ['MPICH, of which the user wants it', { PMI_RANK: '0', UCX_MEM_EVENTS: 'y' }, 'y'],
+  ['Open MPI', { OMPI_COMM_WORLD_SIZE: '1' }, 'undefined'],
+])('UCX keeps from what gives a process memory: under %s', (_, env, wanted) => {
+  const program = `
+    const { mpiLibrary } = await import('${compiled('src/wire/mpi/mpi-library.js')}');
+    try { mpiLibrary(); } catch {}
+    process.stdout.write(String(process.env.UCX_MEM_EVENTS));
+  `;
+  const args = ['--input-type=module', '--eval', program];
+  const { UCX_MEM_EVENTS: _mine, ...others } = jobless();
+  expect(
+    execFileSync(process.execPath, args, {
+      env: { ...others, LOCKSTEP_MPI: '/nowhere/libmpi.so', ...env },
+      encoding: 'utf8',
+    }),
+  ).toBe(wanted);
 });
