@@ -4,7 +4,7 @@ import type { CoordinateOptions } from '../coordinator/world/coordinate.js';
 import type { FirstWorkers } from '../coordinator/world/quorum.js';
 import { loadRunConfig } from '../src/config/load-config.js';
 import { WireError } from '../src/errors.js';
-import { duration, grouped, plural } from '../src/ground/units.js';
+import { duration, grouped } from '../src/ground/units.js';
 import type { EndEvent } from '../src/report/events.js';
 import { withPage } from './beside.js';
 import { goOnBy } from './go-on.js';
@@ -79,7 +79,7 @@ async function runCoordinator(file: string | undefined, flags: CoordinatorFlags,
 /** What ends a run that has not begun. @param names of the workers that could begin */
 function missing(names: readonly string[], minimum: number, seconds: number): WireError {
   const who = names.length === 0 ? '' : `: ${names.join(', ')}`;
-  const workers = `${grouped(names.length)} of ${plural(minimum, 'worker')}`;
+  const workers = `${grouped(names.length)} of ${grouped(minimum)} workers`;
   return new WireError(
     `${workers} ${names.length === 1 ? 'takes' : 'take'} part after ${duration(seconds)} (--timeout)${who}`,
     'see what the others say themselves, and start it again; a smaller --min-workers begins without them, a longer --timeout waits on',
