@@ -4,10 +4,9 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { ConfigError } from '../src/errors.js';
-import { beside } from '../src/ground/near-path.js';
 import { fileOnTheWay } from '../src/ground/write-failure.js';
 import { jobName } from '../src/launch/launch.js';
-import { configName, isRunFolder } from '../src/report/run-folder.js';
+import { configName, noRun } from '../src/report/run-folder.js';
 import { givenWords } from './given-words.js';
 import { joinCommand } from './join.js';
 import type { JoinFlags } from './join-request.js';
@@ -107,12 +106,8 @@ export async function checkConfig(file: string | undefined, flags: LaunchedFlags
 export function missingRun({ resume, chdir }: LaunchedFlags): ConfigError | undefined {
   if (resume === undefined || (chdir !== undefined && !existsSync(chdir))) return undefined;
   const path = chdir === undefined ? resume : resolve(chdir, resume);
-  if (isRunFolder(path)) return undefined;
-  const what = existsSync(path) ? `it has no ${configName}` : 'no such folder';
-  return new ConfigError(
-    `--resume ${resume}: is no run here (${what})`,
-    beside(path, "name a run's folder, such as runs/digits-1"),
-  );
+  const none = noRun(path);
+  return none && new ConfigError(`--resume ${resume}: is no run here (${none.why})`, none.remedy);
 }
 
 /** @throws ConfigError where no run's folder can be made, as far as this machine can see */

@@ -12,12 +12,10 @@ import type { Dataset } from '../../src/data/examples.js';
 import { type DataFingerprint, fingerprintOf } from '../../src/data/fingerprint.js';
 import { ConfigError, DataError, RunCompleteError } from '../../src/errors.js';
 import { firstFew } from '../../src/ground/first-few.js';
-import { beside } from '../../src/ground/near-path.js';
 import { commandLine } from '../../src/ground/shell-words.js';
-import { statusOf } from '../../src/ground/status.js';
 import { grouped } from '../../src/ground/units.js';
 import { metricsName, saysEnded } from '../../src/report/metrics-log.js';
-import { configName, isRunFolder } from '../../src/report/run-folder.js';
+import { configName, noRun } from '../../src/report/run-folder.js';
 import type { RunLock } from '../../src/report/run-lock.js';
 
 export interface Resumption {
@@ -35,9 +33,8 @@ export const checkpointFolder = (run: string): string => join(run, 'checkpoints'
 
 /** @throws ConfigError if the folder is no run */
 export function checkRun(folder: string): void {
-  if (isRunFolder(folder)) return;
-  const what = statusOf(folder)?.isDirectory() ? `it has no ${configName}` : 'no such folder';
-  throw new ConfigError(`${folder}: is no run (${what})`, beside(folder, "name a run's folder, such as runs/digits-1"));
+  const none = noRun(folder);
+  if (none) throw new ConfigError(`${folder}: is no run (${none.why})`, none.remedy);
 }
 
 /**

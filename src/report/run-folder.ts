@@ -16,6 +16,8 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { OutputError } from '../errors.js';
 import { makeFolders } from '../ground/atomic-file.js';
+import { beside } from '../ground/near-path.js';
+import { statusOf } from '../ground/status.js';
 import { fileOnTheWay } from '../ground/write-failure.js';
 
 /** The resolved config in a run's folder. */
@@ -23,6 +25,13 @@ export const configName = 'config.yaml';
 
 /** Whether a folder is that of a run. */
 export const isRunFolder = (folder: string): boolean => existsSync(join(folder, configName));
+
+/** Why a folder is not that of a run, and what to name in its place; undefined for one that is. */
+export function noRun(folder: string): { readonly why: string; readonly remedy: string } | undefined {
+  if (isRunFolder(folder)) return undefined;
+  const why = statusOf(folder)?.isDirectory() ? `it has no ${configName}` : 'no such folder';
+  return { why, remedy: beside(folder, "name a run's folder, such as runs/digits-1") };
+}
 
 /** What parts of the training split came to, in the folder of the run that had all of it. */
 export const learningCurveName = 'learning-curve.json';

@@ -156,7 +156,11 @@ export function leaveMpi(late?: (seconds: number) => void): void {
   if (!here && outlivesRanks()) leave();
   if (!here || !late) return;
   process.once('SIGTERM', leave);
-  setTimeout(() => [late(farewell / 1000), leave()], farewell).unref();
+  const leaveLate = () => {
+    late(farewell / 1000);
+    leave();
+  };
+  setTimeout(leaveLate, farewell).unref();
 }
 
 /**
